@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+#
+# One library per folder of src/: winghorn_folder(core/http1 core/base core/http) makes
+# winghorn_core_http1. What is listed after the name is what its files may include
+# (layers.toml checks the includes themselves). A folder without .cc files is header-only;
+# a folder that is not there yet is left out.
+
+function(winghorn_target_name folder out)
+  string(REPLACE "/" "_" name "winghorn_${folder}")
+  set(${out} ${name} PARENT_SCOPE)
+endfunction()
+
+function(winghorn_folder folder)
+  cmake_parse_arguments(arg "FMT;JSON;PYTHON" "" "" ${ARGN})
+  winghorn_target_name(${folder} target)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${folder}/*.cc)
+  file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${folder}/*.h)
+  if(NOT sources AND NOT headers)
+    return()
+  endif()
+  set(scope INTERFACE)
+  if(sources)
+    set(scope PUBLIC)
+    add_library(${target} STATIC ${sources})
+  else()
+    add_library(${target} INTERFACE)
+  endif()
+  target_link_libraries(${target} ${scope} winghorn_rules Threads::Threads)
+  if(arg_FMT)
+    target_link_libraries(${target} ${scope} winghorn_fmt)
+  endif()
+  if(arg_JSON)
+    target_link_libraries(${target} ${scope} nlohmann_json::nlohmann_json)
+  endif()
+  if(arg_PYTHON)
+    target_link_libraries(${target} ${scope} Python::Module)
+  endif()
+  foreach(needed IN LISTS arg_UNPARSED_ARGUMENTS)
+    winghorn_target_name(${needed} needed_target)
+    if(TARGET ${needed_target})
+      target_link_libraries(${target} ${scope} ${needed_target})
+    endif()
+  endforeach()
+  set_property(GLOBAL APPEND PROPERTY WINGHORN_FOLDERS ${folder})
+endfunction()
+
+# Lowest first: a folder may only name folders above it in this list.
+winghorn_folder(core/base FMT)
+winghorn_folder(core/log FMT JSON core/base)
+winghorn_folder(core/config FMT core/base core/log)
+winghorn_folder(core/http FMT core/base)
+winghorn_folder(core/scoreboard core/base)
+winghorn_folder(core/http1 FMT core/base core/http)
+winghorn_folder(core/net FMT core/base core/log)
+winghorn_folder(core/engine FMT core/base core/log core/config core/http core/http1 core/net core/scoreboard)
+winghorn_folder(supervisor FMT core/base core/log core/config core/net core/scoreboard)
+winghorn_folder(python/gil FMT PYTHON core/base)
+winghorn_folder(python/wsgi FMT PYTHON core/base core/log core/http python/gil)
+winghorn_folder(python/timeouts FMT PYTHON core/base python/gil)
+
+get_property(winghorn_folders GLOBAL PROPERTY WINGHORN_FOLDERS)
+
+# What must never know Python: `ninja native_archives`, then nm (tools/lint.py).
+add_custom_target(native_archives)
+foreach(folder IN LISTS winghorn_folders)
+  winghorn_target_name(${folder} folder_target)
+  get_target_property(kind ${folder_target} TYPE)
+  if(kind STREQUAL "STATIC_LIBRARY" AND NOT folder MATCHES "^python/")
+    add_dependencies(native_archives ${folder_target})
+  endif()
+endforeach()

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+# fuzz/x.cc becomes fuzz_x: a libFuzzer program with address and undefined-behaviour checks.
+
+if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  message(FATAL_ERROR "WINGHORN_FUZZ needs clang: configure with -DCMAKE_CXX_COMPILER=clang++ "
+                      "(on Debian: apt-get install clang)")
+endif()
+if(NOT WINGHORN_SANITIZE STREQUAL "address")
+  message(FATAL_ERROR "WINGHORN_FUZZ goes with -DWINGHORN_SANITIZE=address")
+endif()
+
+file(GLOB winghorn_fuzz CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/fuzz/*.cc)
+add_custom_target(fuzz_programs)
+if(winghorn_fuzz)
+  # The libraries under test report their coverage too; only the targets bring libFuzzer's main.
+  foreach(folder IN LISTS winghorn_folders)
+    winghorn_target_name(${folder} folder_target)
+    get_target_property(kind ${folder_target} TYPE)
+    if(kind STREQUAL "STATIC_LIBRARY")
+      target_compile_options(${folder_target} PRIVATE -fsanitize=fuzzer-no-link)
+    endif()
+  endforeach()
+endif()
+# Targets may drive what the wire tables drive; their cases are the seeds.
+file(GLOB winghorn_fuzz_cases CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/wire/*_cases.cc)
+foreach(file IN LISTS winghorn_fuzz)
+  get_filename_component(stem ${file} NAME_WE)
+  add_executable(fuzz_${stem} ${file} ${winghorn_fuzz_cases})
+  target_include_directories(fuzz_${stem} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_compile_options(fuzz_${stem} PRIVATE -fsanitize=fuzzer)
+  target_link_options(fuzz_${stem} PRIVATE -fsanitize=fuzzer)
+  foreach(folder core/log core/http1)
+    winghorn_target_name(${folder} folder_target)
+    if(TARGET ${folder_target})
+      target_link_libraries(fuzz_${stem} PRIVATE ${folder_target})
+    endif()
+  endforeach()
+  set_target_properties(fuzz_${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+  add_dependencies(fuzz_programs fuzz_${stem})
+endforeach()
