@@ -1,0 +1,77 @@
+// listener.h: a socket that waits for connections: bound, inherited, or handed over by systemd.
+//
+// Non-blocking, kept by a fork, closed by an exec. The descriptor goes with the object; the file of a unix
+// socket does not: remove_file() is for the one process that bound it, at the end, and leaves a file alone
+// that is not the one bound here. Display names and error lines are spelt as gunicorn's.
+// Not here: accepting (accepting.h), trying again (bind_patiently.h), encryption, who closes which listener
+// when (supervisor).
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/fd.h"
+#include "core/base/result.h"
+
+namespace winghorn {
+
+enum class AddressKind : std::uint8_t { Tcp4, Tcp6, Unix, Fd };
+
+struct ListenAddress {
+  AddressKind kind = AddressKind::Tcp4;
+  std::string host = {};   // Tcp4: a name or an address; Tcp6: without brackets
+  std::uint16_t port = 0;  // 0: the kernel chooses
+  std::string path = {};   // Unix; a leading NUL names an abstract socket
+  int fd = -1;             // Fd: a descriptor that this process inherited
+
+  bool operator==(const ListenAddress&) const = default;
+};
+
+// As Python prints gunicorn's address: ('127.0.0.1', 8000), or the path.
+std::string to_text(const ListenAddress& address);
+
+struct BindOptions {
+  int backlog = 2048;
+  mode_t umask = 0;  // a unix socket's file gets mode 0777 & ~umask
+};
+
+class Listener {
+ public:
+  // One attempt. The Failure's code is the errno of the call that refused.
+  static Result<Listener> bind(const ListenAddress& address, const BindOptions& options);
+  // Takes `socket` over; `asked` is what it will be known by.
+  static Result<Listener> adopt(Fd socket, ListenAddress asked, const BindOptions& options);
+
+  int fd() const { return fd_.get(); }
+  // For whoever accepts from here on; the file, if any, stays this object's business.
+  Fd take_socket() { return std::move(fd_); }
+  const ListenAddress& asked() const { return asked_; }
+  // What it is bound to: the real port where 0 was asked for.
+  const ListenAddress& bound() const { return bound_; }
+  bool is_unix() const { return bound_.kind == AddressKind::Unix; }
+  // "http://127.0.0.1:8000", "http://[::1]:8000", "unix:/run/app.sock".
+  std::string display() const;
+  void remove_file();
+
+ private:
+  Listener(Fd fd, ListenAddress asked) : fd_(std::move(fd)), asked_(std::move(asked)) {}
+
+  Status start(const BindOptions& options);
+  void remember_file();
+
+  Fd fd_;
+  ListenAddress asked_;
+  ListenAddress bound_;
+  dev_t device_ = 0;  // of the file bound here; 0 when there is none to remove
+  ino_t inode_ = 0;
+};
+
+// The descriptors that systemd passed to this very process (LISTEN_PID, LISTEN_FDS), which are then
+// removed from the environment; empty when they were meant for another or for nobody.
+std::vector<int> take_systemd_descriptors();
+
+}  // namespace winghorn
