@@ -1,0 +1,56 @@
+// head.h: what a request says before its body, in words that no protocol version owns.
+//
+// The views point into the bytes that the Exchange keeps, and live as long as it does. Names of fields
+// are as received; everything has passed the protocol's grammar: no NUL, CR or LF is in any of it.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/bytes.h"
+
+namespace winghorn {
+
+struct Field {
+  Bytes name;
+  Bytes value;
+};
+
+struct RequestHead {
+  Bytes method;
+  Bytes target;               // exactly as received
+  Bytes path;                 // of the target, still percent-encoded, without query and fragment
+  Bytes query;                // without '?'
+  Bytes version;              // "HTTP/1.1": how the application is told (SERVER_PROTOCOL)
+  Bytes scheme;               // "http" or "https", a trusted proxy's word included
+  std::vector<Field> fields;  // in order; those that the header policy drops are not here
+
+  std::optional<std::uint64_t> content_length;
+  bool length_unknown = false;    // there is a body, and only its end will tell how long it is
+  bool expects_continue = false;  // the client waits for 100 before it sends the body
+
+  bool has_body() const { return length_unknown || content_length.value_or(0) > 0; }
+
+  void clear() {
+    method = target = path = query = version = scheme = {};
+    fields.clear();
+    content_length.reset();
+    length_unknown = expects_continue = false;
+  }
+};
+
+// The two ends of a connection, as text, made once for each connection.
+struct ConnectionInfo {
+  std::string peer_address;   // empty for a unix socket
+  std::string peer_port;      // empty for a unix socket
+  std::string local_address;  // of the accepted socket; the path of a unix socket
+  std::string local_port;     // empty for a unix socket
+  bool is_unix = false;
+  bool trusted_forwarder = false;  // the peer's word on scheme and underscore names counts
+  int socket = -1;                 // for applications that ask; open while an exchange lives
+};
+
+}  // namespace winghorn

@@ -1,0 +1,66 @@
+// limits.h: everything that a peer or an application could make grow, and how far it may.
+//
+// One struct, so that no buffer, queue or wait is without its row. Units are in the names; 0 never
+// means "unlimited" here: whoever turns settings into Limits spells it out. What users set is 0 until that
+// is done, which lets nothing in: its default stands in the settings' table and nowhere else. The engine
+// makes one of it at start; protocols and exchanges keep a reference for their life.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/base/clock.h"
+
+namespace winghorn {
+
+struct Limits {
+  // The request's head (RFC 9112 section 3 and 5; gunicorn's limit_request_* settings).
+  std::size_t request_line_bytes = 0;  // without CR LF; beyond: 414
+  std::size_t header_fields = 0;       // beyond: 431
+  std::size_t header_field_bytes = 0;  // one line with CR LF; beyond: 431
+
+  // The request's body.
+  std::size_t chunk_line_bytes = 4096;         // size and extensions of one chunk (RFC 9112 7.1.1)
+  std::uint64_t chunk_overhead_bytes = 16384;  // framing bytes allowed over ten times the data
+  std::size_t body_memory_bytes = 0;   // held in memory before a slot is taken; then spilled
+  std::uint64_t body_spill_bytes = 0;  // held in the unlinked file; then reading waits
+  // Of one connection: at once, and in one turn; then others have theirs. What a client sends behind a
+  // request that runs is kept in memory, but not read on: one read's worth at most.
+  std::size_t read_bytes = 128 * 1024;
+  std::size_t read_bytes_per_turn = 256 * 1024;
+
+  // The reply: bytes that the application may be ahead of its client.
+  std::size_t reply_ahead_bytes = 1024 * 1024;
+
+  // Connections and requests of one worker.
+  std::size_t connections = 0;
+  std::size_t queued_requests = 2048;  // beyond: 503 with Retry-After
+
+  // Clocks. Head is measured over the whole head; body and write are windows in which at least
+  // `min_rate_bytes_per_second` must have moved.
+  Nanos keepalive = Nanos(0);
+  Nanos head = Nanos(0);
+  Nanos body = Nanos(0);
+  Nanos write = Nanos(0);
+  std::uint64_t min_rate_bytes_per_second = 16;
+
+  // A worker that retires: how long an idle connection may still send a request, which is then its last.
+  Nanos farewell = Seconds(2);
+
+  // Closing with a request half read: how long and how much is thrown away, so that the answer is
+  // not destroyed by a reset (RFC 9112 9.6).
+  Nanos linger = Seconds(2);
+  std::uint64_t linger_bytes = 256ULL * 1024;
+};
+
+// Leniencies, each off unless asked for, each named by gunicorn's setting.
+struct Leniency {
+  bool obsolete_folding = false;        // permit_obsolete_folding (RFC 9112 5.2)
+  bool header_spaces = false;           // strip_header_spaces (RFC 9112 5.1)
+  bool unconventional_method = false;   // permit_unconventional_http_method (RFC 9110 9.1)
+  bool unconventional_version = false;  // permit_unconventional_http_version (RFC 9112 2.3)
+  bool casefold_method = false;         // casefold_http_method
+};
+
+}  // namespace winghorn

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT
+#include "core/config/make_settings.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "core/config/print_config.h"
+#include "core/config/settings_table.h"
+
+namespace winghorn::config {
+namespace {
+
+const Start kStart = {.directory = "/tmp", .config_file = {}};
+
+Given from_file(std::string name, Value value) {
+  return {std::move(name), std::move(value), {Origin::ConfigFile, "/srv/gunicorn.conf.py"}};
+}
+Given from_command(std::string name, Value value) {
+  return {std::move(name), std::move(value), {Origin::CommandLine, ""}};
+}
+Given from_variable(std::string name, std::string value, std::string variable) {
+  return {std::move(name), std::move(value), {Origin::Environment, std::move(variable)}};
+}
+Value text(const char* s) { return std::string(s); }
+Value number(std::int64_t n) { return n; }
+
+LoadedSettings load(const std::vector<Given>& given) {
+  auto result = make_settings(given, kStart);
+  const auto* complaints = std::get_if<Complaints>(&result);
+  EXPECT_EQ(complaints, nullptr) << complaints->front();
+  return complaints == nullptr ? std::get<LoadedSettings>(std::move(result)) : LoadedSettings();
+}
+
+Complaints refused(const std::vector<Given>& given) {
+  auto result = make_settings(given, kStart);
+  const auto* complaints = std::get_if<Complaints>(&result);
+  EXPECT_NE(complaints, nullptr);
+  return complaints == nullptr ? Complaints{""} : *complaints;
+}
+
+Opaque function() { return {.text = "<function f>", .type = "function", .culprit = {}}; }
+
+TEST(MakeSettings, DefaultsAreGunicornsButForKeepalive) {
+  const Settings settings = load({}).settings;
+  ASSERT_EQ(settings.bind.size(), 1U);
+  EXPECT_EQ(settings.bind[0], (BindAddress{.host = "127.0.0.1", .port = 8000}));
+  EXPECT_EQ(settings.backlog, 2048);
+  EXPECT_EQ(settings.workers, 1);
+  EXPECT_EQ(settings.worker_class, WorkerClass::Sync);
+  EXPECT_EQ(settings.threads, 1);
+  EXPECT_EQ(settings.timeout, Seconds(30));
+  EXPECT_EQ(settings.graceful_timeout, Seconds(30));
+  EXPECT_EQ(settings.keepalive, Seconds(75));
+  EXPECT_EQ(settings.limit_request_line_bytes, 4094U);
+  EXPECT_EQ(settings.limit_request_fields, 100U);
+  EXPECT_EQ(settings.limit_request_field_bytes, 8190U);
+  EXPECT_TRUE(settings.sendfile);
+  EXPECT_FALSE(settings.accesslog.has_value());
+  EXPECT_EQ(settings.errorlog, "-");
+  EXPECT_EQ(settings.loglevel, "info");
+  EXPECT_EQ(settings.chdir, "/tmp");
+  EXPECT_EQ(settings.forwarded_allow_ips, (Strings{"127.0.0.1", "::1"}));
+  EXPECT_EQ(settings.secure_scheme_headers.size(), 3U);
+  EXPECT_TRUE(settings.warnings.empty());
+}
+
+TEST(MakeSettings, DeadlinesInFractionsOfSeconds) {
+  const Settings settings =
+      load({from_file("request_timeout", 1.5),
+            from_file("request_timeouts", Pairs{{"/reports/", "120"}, {"/events", "0"}}),
+            from_command("slow_request", text("0.25"))})
+          .settings;
+  EXPECT_EQ(settings.request_timeout, Millis(1500));
+  ASSERT_EQ(settings.request_timeouts.size(), 2U);
+  EXPECT_EQ(settings.request_timeouts[0],
+            (std::pair<std::string, Nanos>("/reports/", Seconds(120))));
+  EXPECT_EQ(settings.slow_request, Millis(250));
+  EXPECT_EQ(settings.request_timeout_grace, Seconds(2));
+  EXPECT_EQ(settings.request_timeout_status, 504);
+  EXPECT_EQ(load({}).settings.request_timeout, Nanos(0));
+  EXPECT_GT(load({from_file("request_timeout", 1e-12)}).settings.request_timeout, Nanos(0));
+}
+
+TEST(MakeSettings, LaterSourcesReplaceEarlierOnesListsToo) {
+  const Settings settings =
+      load({from_variable("workers", "7", "WEB_CONCURRENCY"),
+            from_file("bind", Strings{"a:1", "b:2"}), from_file("workers", number(3)),
+            from_command("bind", Strings{"c:3"})})
+          .settings;
+  EXPECT_EQ(settings.workers, 3);
+  ASSERT_EQ(settings.bind.size(), 1U);
+  EXPECT_EQ(settings.bind[0], (BindAddress{.host = "c", .port = 3}));
+}
+
+TEST(MakeSettings, OnlyTheValueThatCountsIsChecked) {
+  EXPECT_EQ(load({from_variable("workers", "many", "WEB_CONCURRENCY"),
+                  from_command("workers", number(2))})
+                .settings.workers,
+            2);
+}
+
+TEST(MakeSettings, ComplaintsSayWhatWhereAndWhatWouldBeRight) {
+  EXPECT_EQ(refused({from_command("workers", number(-1))})[0],
+            "Value must be positive: -1 (setting 'workers', from --workers on the command line; it "
+            "takes a whole number of processes from 0 to 512)");
+  EXPECT_EQ(
+      refused({from_variable("workers", "many", "WEB_CONCURRENCY")})[0],
+      "invalid literal for int() with base 0: 'many' (setting 'workers', from the environment "
+      "variable WEB_CONCURRENCY; it takes a whole number of processes from 0 to 512)");
+  EXPECT_EQ(refused({from_file("header_map", text("x"))})[0],
+            "Invalid header map behaviour: x (setting 'header_map', from /srv/gunicorn.conf.py; it "
+            "takes one of drop, refuse, dangerous)");
+  EXPECT_EQ(
+      refused({{"bind", Strings{"x:99999"}, {Origin::ArgumentsVariable, "GUNICORN_CMD_ARGS"}}})[0],
+      "cannot listen at 'x:99999': '99999' is not a valid port number: ports end at 65535. "
+      "(setting 'bind', from --bind in GUNICORN_CMD_ARGS)");
+}
+
+TEST(MakeSettings, AllComplaintsAtOnce) {
+  EXPECT_EQ(refused({from_file("workers", text("x")), from_file("threads", number(-1)),
+                     from_file("raw_env", Strings{"FOO"})})
+                .size(),
+            3U);
+}
+
+TEST(MakeSettings, AnUnsupportedSettingIsRefusedWhereverItStands) {
+  EXPECT_EQ(refused({from_command("certfile", text("x.pem"))})[0],
+            "setting 'certfile' (--certfile) is not supported by winghorn yet: TLS is not spoken; "
+            "let a proxy in front terminate it (from --certfile on the command line)");
+  EXPECT_NE(refused({from_command("reload", true)})[0].find("kill -HUP"), std::string::npos);
+  EXPECT_NE(refused({from_file("post_fork", function())})[0].find("setting 'post_fork' is not"),
+            std::string::npos);
+  EXPECT_EQ(refused({from_file("logconfig_dict",
+                               Opaque{.text = "{'version': 1}", .type = "dict", .culprit = "1"})})
+                .size(),
+            1U);
+}
+
+TEST(MakeSettings, EveryUnsupportedSettingRefusesAValueOfItsKind) {
+  for (const Setting& setting : all_settings()) {
+    if (setting.availability != Availability::NotYet) continue;
+    const auto* on = std::get_if<bool>(&setting.fallback);
+    const Value other = on != nullptr ? Value(!*on) : Value(std::string("something-else"));
+    const std::string complaint = refused({from_file(std::string(setting.name), other)})[0];
+    EXPECT_NE(complaint.find("is not supported by winghorn yet"), std::string::npos) << complaint;
+  }
+}
+
+TEST(MakeSettings, AnUnsupportedSettingMayBeGivenItsDefault) {
+  for (const auto& [name, value] :
+       std::vector<std::pair<std::string, Value>>{{"certfile", Value()},
+                                                  {"certfile", text("")},
+                                                  {"preload_app", false},
+                                                  {"max_requests", number(0)},
+                                                  {"max_requests", text("0")},
+                                                  {"proxy_protocol", false},
+                                                  {"logconfig_dict", Pairs{}},
+                                                  {"http_protocols", text("h1")},
+                                                  {"http_protocols", text("")},
+                                                  {"proxy_allow_ips", text("127.0.0.1,::1")},
+                                                  {"suppress_ragged_eofs", true},
+                                                  {"user", Value()}}) {
+    EXPECT_TRUE(load({from_file(name, value)}).settings.warnings.empty()) << name;
+  }
+}
+
+TEST(MakeSettings, WhatHasNoEffectIsSaid) {
+  const Settings settings =
+      load({from_file("tmp_upload_dir", text("/x")), from_file("tolerate_dangerous_framing", true),
+            from_file("config", text("other.py"))})
+          .settings;
+  ASSERT_EQ(settings.warnings.size(), 3U);
+  for (const std::string& warning : settings.warnings) {
+    EXPECT_NE(warning.find("no effect"), std::string::npos) << warning;
+    EXPECT_NE(warning.find("/srv/gunicorn.conf.py"), std::string::npos) << warning;
+  }
+}
+
+TEST(MakeSettings, NamesOfAConfigFilesOwnAreLeftAloneUnlessTheyAreNearlySettings) {
+  const Settings settings =
+      load({from_file("worker", number(4)), from_file("post_frok", function()),
+            from_file("cpu_count", number(8)), from_file("_workers", number(1)),
+            from_file("WORKERS", number(1)), from_file("timeouts", function()),
+            from_file("loglevels", Opaque{.text = "<module>", .type = "module", .culprit = {}})})
+          .settings;
+  EXPECT_EQ(
+      settings.warnings,
+      (Strings{"'worker' is not a setting; did you mean 'workers'? (from /srv/gunicorn.conf.py)",
+               "'post_frok' is not a setting; did you mean 'post_fork'? (from "
+               "/srv/gunicorn.conf.py)"}));
+  EXPECT_EQ(settings.workers, 1);
+}
+
+TEST(MakeSettings, AnUnknownNameFromElsewhereIsAnError) {
+  EXPECT_EQ(refused({from_command("worker", number(1))})[0],
+            "there is no setting 'worker'; did you mean 'workers'? (from the command line)");
+}
+
+TEST(MakeSettings, ThreadsPromoteSync) {
+  const Settings promoted = load({from_command("threads", number(4))}).settings;
+  EXPECT_EQ(promoted.worker_class, WorkerClass::Gthread);
+  EXPECT_EQ(promoted.worker_class_name, "gthread");
+  EXPECT_EQ(promoted.threads, 4);
+  EXPECT_EQ(load({from_file("threads", number(0))}).settings.threads, 1);
+  EXPECT_EQ(load({from_command("worker_class", text("gthread"))}).settings.threads, 1);
+  EXPECT_EQ(
+      refused({from_command("worker_class", text("gthread")), from_command("threads", number(0))})
+          .size(),
+      1U);
+}
+
+TEST(MakeSettings, ZeroMeansWhatItSays) {
+  const Settings settings =
+      load({from_file("timeout", number(0)), from_file("keepalive", number(0)),
+            from_file("limit_request_line", number(0)),
+            from_file("limit_request_fields", number(0)),
+            from_file("limit_request_field_size", number(0))})
+          .settings;
+  EXPECT_FALSE(settings.timeout.has_value());
+  EXPECT_EQ(settings.keepalive, Seconds(0));
+  EXPECT_EQ(settings.limit_request_line_bytes, 1024U * 1024U);
+  EXPECT_EQ(settings.limit_request_fields, 32768U);
+  EXPECT_EQ(settings.limit_request_field_bytes, 8190U);
+  EXPECT_EQ(load({from_file("limit_request_line", number(9000))}).settings.limit_request_line_bytes,
+            8190U);
+}
+
+TEST(MakeSettings, FoldersAreMadeAbsoluteAndMustExist) {
+  const Settings settings =
+      load({from_command("chdir", text("..")), from_command("pythonpath", text("tmp, /x"))})
+          .settings;
+  EXPECT_EQ(settings.chdir, "/");
+  EXPECT_EQ(settings.pythonpath, (Strings{"/tmp", "/x"}));
+  EXPECT_EQ(refused({from_command("chdir", text("/no/such"))})[0],
+            "can't chdir to '/no/such' (setting 'chdir', from --chdir on the command line)");
+  EXPECT_NE(refused({from_command("worker_tmp_dir", text("/no/such"))})[0].find(
+                "/no/such doesn't exist."),
+            std::string::npos);
+}
+
+TEST(MakeSettings, SendfileIsOnUnlessSomebodySaysNo) {
+  EXPECT_TRUE(load({from_file("sendfile", true)}).settings.sendfile);
+  EXPECT_FALSE(load({from_command("sendfile", false)}).settings.sendfile);
+  EXPECT_FALSE(load({from_variable("sendfile", "no", "SENDFILE")}).settings.sendfile);
+  EXPECT_TRUE(load({from_variable("sendfile", "1", "SENDFILE")}).settings.sendfile);
+}
+
+TEST(MakeSettings, ABrokenAccessLogFormatIsFoundAtTheStart) {
+  const Complaints complaints = refused({from_file("access_log_format", text("%(h)s %(r"))});
+  EXPECT_EQ(complaints[0].find("'%(r' at position 7: the name is not closed with ')' "
+                               "(setting 'access_log_format', "),
+            0U);
+}
+
+TEST(MakeSettings, OddLogLevelsAreInfoWithAWarning) {
+  EXPECT_EQ(load({from_command("loglevel", text("WARNING"))}).settings.loglevel, "warning");
+  const Settings odd = load({from_command("loglevel", text("verbose"))}).settings;
+  EXPECT_EQ(odd.loglevel, "info");
+  ASSERT_EQ(odd.warnings.size(), 1U);
+  EXPECT_NE(odd.warnings[0].find("'verbose'"), std::string::npos);
+}
+
+TEST(MakeSettings, EnvironmentIsSplitAtTheFirstEqualsSign) {
+  const Settings settings = load({from_command("raw_env", Strings{"A=1=2", "B="})}).settings;
+  EXPECT_EQ(settings.environment, (Pairs{{"A", "1=2"}, {"B", ""}}));
+  EXPECT_NE(refused({from_command("raw_env", Strings{"FOO"})})[0].find(
+                "environment setting 'FOO' invalid"),
+            std::string::npos);
+}
+
+TEST(PrintConfig, HasGunicornsLayout) {
+  const std::string text =
+      print_config(load({from_command("wsgi_app", Value(std::string("app:app")))}));
+  EXPECT_NE(text.find("access_log_format                  = %(h)s"), std::string::npos);
+  EXPECT_NE(text.find("child_exit                         = <ChildExit.child_exit()>\n"),
+            std::string::npos);
+  EXPECT_NE(text.find("bind                               = ['127.0.0.1:8000']\n"),
+            std::string::npos);
+  EXPECT_NE(text.find("control_socket_mode                = 384\n"), std::string::npos);
+  EXPECT_NE(text.find("sendfile                           = None\n"), std::string::npos);
+  EXPECT_NE(text.find("statsd_prefix                      = \n"), std::string::npos);
+  EXPECT_NE(text.find("default_proc_name                  = app:app\n"), std::string::npos);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 134);
+}
+
+}  // namespace
+}  // namespace winghorn::config
