@@ -1,0 +1,55 @@
+// deadline_list.h: everybody who waits equally long, in the order in which they began.
+//
+// All members of one list have the same patience, so the first to join is the first to expire: arming,
+// disarming and looking are O(1) however many connections there are. Members are linked through
+// themselves; one is in at most one list. Not thread-safe: the loop's owner's alone.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "core/base/check.h"
+#include "core/base/clock.h"
+
+namespace winghorn {
+
+struct DeadlineNode {
+  DeadlineNode* previous = nullptr;
+  DeadlineNode* next = nullptr;
+  Instant armed_at;
+};
+
+class DeadlineList {
+ public:
+  DeadlineList() { ends_.previous = ends_.next = &ends_; }
+  DeadlineList(const DeadlineList&) = delete;
+  DeadlineList& operator=(const DeadlineList&) = delete;
+
+  void set_patience(Nanos patience) { patience_ = patience; }
+  bool empty() const { return ends_.next == &ends_; }
+
+  void arm(DeadlineNode& node, Instant now) {
+    CHECK(node.next == nullptr);
+    node.armed_at = now;
+    node.previous = ends_.previous;
+    node.next = &ends_;
+    ends_.previous->next = &node;
+    ends_.previous = &node;
+  }
+
+  static void disarm(DeadlineNode& node) {
+    if (node.next == nullptr) return;
+    node.previous->next = node.next;
+    node.next->previous = node.previous;
+    node.previous = node.next = nullptr;
+  }
+
+  // When the first of them expires; only when not empty.
+  Instant first() const { return ends_.next->armed_at + patience_; }
+  DeadlineNode* oldest() { return empty() ? nullptr : ends_.next; }
+  DeadlineNode* expired(Instant now) { return empty() || first() > now ? nullptr : ends_.next; }
+
+ private:
+  DeadlineNode ends_;
+  Nanos patience_{};
+};
+
+}  // namespace winghorn

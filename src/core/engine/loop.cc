@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: MIT
+// What comes in: events, bytes, connections, requests. What goes out is in loop_output.cc, what happens
+// when nothing does in loop_clocks.cc.
+#include "core/engine/loop.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/check.h"
+#include "core/log/log.h"
+#include "core/net/stream.h"
+
+namespace winghorn {
+namespace {
+
+constexpr int kAcceptsPerTurn = 64;  // then connections have theirs
+constexpr Millis kPauseWithoutDescriptors{100};
+constexpr Millis kPatienceForSiblings{50};
+
+std::uint64_t token_of(const Connection& connection) {
+  return std::uint64_t{connection.generation} << 32 | connection.index;
+}
+
+// Negative is for ever.
+Millis shorter(Millis patience, Millis other) {
+  return patience < Millis(0) ? other : std::min(patience, other);
+}
+
+}  // namespace
+
+Loop::Loop(const EngineSettings& settings, std::vector<ListeningSocket> listeners, Poller poller,
+           Homecoming& homecoming, Slots& slots, RequestRows rows)
+    : settings_(settings),
+      homecoming_(homecoming),
+      slots_(slots),
+      pool_(settings.limits, SpillPlace{settings.spill_directory}),
+      session_config_{settings.limits, settings.leniency, settings.header_policy,
+                      settings.server_name, settings.keep_alive},
+      crash_table_([&slots] { slots.stay_out(); }),
+      last_words_(session_config_, page_for(kCrashed), page_for(kNotBegun)),
+      recorder_(settings.access_log_format),
+      rows_(std::move(rows)),
+      request_clocks_(settings.request_times),
+      trusted_(settings.forwarded_allow_ips),
+      poller_(std::move(poller)),
+      buffer_(settings.limits.read_bytes),
+      now_(winghorn::now()) {
+  const Limits& limits = settings.limits;
+  list(Waiting::Idle).set_patience(limits.keepalive);
+  list(Waiting::Head).set_patience(limits.head);
+  list(Waiting::Body).set_patience(limits.body);
+  list(Waiting::Write).set_patience(limits.write);
+  list(Waiting::Linger).set_patience(limits.linger);
+  list(Waiting::Farewell).set_patience(limits.farewell);
+  for (ListeningSocket& socket : listeners) sources_.push_back({std::move(socket), false, false});
+}
+
+Status Loop::open(const std::vector<int>& doorbells) {
+  if (Status added = poller_.add(homecoming_.fd(), kHomeToken, Interest::Read); !added)
+    return added;
+  for (const int doorbell : doorbells) {
+    if (Status added = poller_.add(doorbell, kDoorbellToken, Interest::EdgeRead); !added)
+      return added;
+  }
+  for (std::size_t place = 0; place < sources_.size(); ++place) {
+    const int socket = sources_[place].socket.fd.get();
+    if (Status added = poller_.add(socket, kListenerBit | place, Interest::Read); !added)
+      return added;
+    sources_[place].watched = true;
+  }
+  return Nothing{};
+}
+
+Loop::~Loop() {
+  for (auto& connection : table_) {
+    if (connection != nullptr) destroy(*connection);
+  }
+}
+
+bool Loop::batch_empty() const {
+  return ready_.empty() && again_left_ == 0 && event_next_ == event_count_ &&
+         std::none_of(sources_.begin(), sources_.end(), [](const Source& s) { return s.pending; });
+}
+
+bool Loop::poll(Millis most) {
+  CHECK(event_next_ == event_count_);
+  doomed_.clear();
+  accepted_silent_ = 0;
+  watch_listeners();
+  Millis patience = again_.empty() && deferred_.empty() ? most : Millis(0);
+  if (now_ < accept_paused_until_) patience = shorter(patience, kPauseWithoutDescriptors);
+  const auto no_later_than = [&patience](Instant moment) {
+    const auto left = std::chrono::ceil<Millis>(moment - winghorn::now());
+    patience = shorter(patience, std::max(left, Millis(0)));
+  };
+  for (const DeadlineList& clock : clocks_) {
+    if (!clock.empty()) no_later_than(clock.first());
+  }
+  if (const std::optional<Instant> due = request_clocks_.next_due()) no_later_than(*due);
+  event_next_ = event_count_ = 0;
+  const int count = poller_.wait(events_, patience);
+  now_ = winghorn::now();
+  event_count_ = std::max(count, 0);
+  again_left_ = again_.size();
+  return count >= 0;
+}
+
+Exchange* Loop::next_ready() {
+  while (true) {
+    if (event_next_ < event_count_) {
+      // All that has come is read before any of it runs, as all replies are sent together: what runs once
+      // for each finds its code in the cache (5 % of a small request).
+      handle(events_[static_cast<std::size_t>(event_next_++)]);
+    } else if (fire_request_clocks(); !ready_.empty()) {
+      Exchange* exchange = ready_.front();
+      ready_.pop_front();
+      Connection& connection = owner_of(*exchange);
+      if (connection.state == ConnectionState::Broken) {
+        destroy(connection);
+      } else if (exchange->deadline.expire(now_)) {
+        deadline_has_passed(*exchange);
+      } else {
+        exchange->notes.given_out = true;
+        return exchange;
+      }
+    } else if (again_left_ > 0) {
+      // Those that ask again meanwhile have the next turn: one fast sender is not all there is.
+      --again_left_;
+      Connection* connection = again_.front();
+      again_.pop_front();
+      connection->service_wanted = false;
+      service(*connection);
+    } else if (!accept_next()) {
+      return nullptr;
+    }
+  }
+}
+
+void Loop::handle(const Ready& event) {
+  if (event.token == kHomeToken) return drain_home();
+  if (event.token == kDoorbellToken) return;
+  if ((event.token & kListenerBit) != 0) {
+    const std::size_t place = event.token & ~kListenerBit;
+    if (place < sources_.size() && sources_[place].watched) sources_[place].pending = true;
+    return;
+  }
+  Connection* connection = find(event.token);
+  if (connection == nullptr) return;
+  if (event.broken) connection->broken_hint = true;
+  if (event.ended) {
+    connection->end_hint = true;
+    if (connection->running != nullptr) connection->running->note_client_ended();
+  }
+  if (event.readable || event.broken) connection->readable = true;
+  if (event.writable && !connection->writable) {
+    connection->writable = true;
+    want_flush(*connection);
+  }
+  if (connection->readable) service(*connection);
+}
+
+Connection* Loop::find(std::uint64_t token) {
+  const std::size_t place = token & 0xffffffff;
+  if (place >= table_.size() || table_[place] == nullptr) return nullptr;
+  Connection* connection = table_[place].get();
+  return connection->generation == token >> 32 ? connection : nullptr;
+}
+
+Connection& Loop::owner_of(const Exchange& exchange) {
+  Connection* connection = table_[exchange.notes.connection_index].get();
+  CHECK(connection != nullptr && connection->generation == exchange.notes.connection_generation);
+  return *connection;
+}
+
+void Loop::service(Connection& connection) {
+  const CrashTable::Hold hold(crash_table_, connection);
+  for (std::size_t most = settings_.limits.read_bytes_per_turn; connection.readable;) {
+    if (connection.state == ConnectionState::Lingering ||
+        connection.state == ConnectionState::Closing) {
+      throw_input_away(connection);
+      break;
+    }
+    // Not hungry: what comes now waits in the kernel until the exchange in progress is done. A reset
+    // is looked for all the same, so that work for a client that has gone is not begun.
+    if (connection.state != ConnectionState::Open) break;
+    if (!connection.protocol->hungry()) {
+      if (connection.broken_hint) break_off(connection);
+      break;
+    }
+    if (most < buffer_.size()) {
+      want_service(connection);
+      break;
+    }
+    most -= buffer_.size();
+    if (!read_once(connection)) return;
+    take_request(connection);
+  }
+  settle(connection);
+}
+
+// Less than asked for: there is no more for now, and a change will be told. But an end that was told
+// together with these bytes will not be told again.
+bool Loop::more_may_come(const Connection& connection, const Transfer& got) const {
+  return got.flow == Flow::Moved && (got.bytes == buffer_.size() || connection.end_hint);
+}
+
+// False: the connection is gone or must not be touched further in this turn.
+bool Loop::read_once(Connection& connection) {
+  const Transfer got = receive(connection.socket.get(), buffer_);
+  connection.readable = more_may_come(connection, got);
+  switch (got.flow) {
+    case Flow::Moved:
+      if (connection.waiting == Waiting::Body) connection.moved += got.bytes;
+      obey(connection, connection.protocol->consume(Bytes(buffer_.data(), got.bytes)));
+      if (connection.running != nullptr) connection.running->wake_slot();
+      break;
+    case Flow::Ended:
+      connection.input_ended = true;
+      if (connection.running != nullptr) connection.running->note_client_ended();
+      obey(connection, connection.protocol->input_ended());
+      if (connection.state == ConnectionState::Open && connection.running != nullptr) {
+        connection.running->wake_slot();
+      }
+      break;
+    case Flow::Blocked:
+      break;
+    case Flow::Broken:
+      break_off(connection);
+      break;
+  }
+  return connection.state != ConnectionState::Broken && connection.socket.get() >= 0;
+}
+
+void Loop::obey(Connection& connection, Verdict verdict) {
+  switch (verdict) {
+    case Verdict::KeepGoing:
+      if (connection.protocol->has_unsent()) want_flush(connection);
+      break;
+    case Verdict::FlushThenReset:
+      connection.reset_at_end = true;
+      [[fallthrough]];
+    case Verdict::FlushThenClose:
+      if (connection.state == ConnectionState::Open) connection.state = ConnectionState::Closing;
+      if (connection.running == nullptr ||
+          connection.running->body.state() != BodyState::Complete) {
+        connection.input_owed = true;
+      }
+      want_flush(connection);
+      break;
+    case Verdict::CloseNow:
+      break_off(connection);
+      break;
+  }
+}
+
+void Loop::take_request(Connection& connection) {
+  if (connection.running != nullptr || connection.state == ConnectionState::Broken) return;
+  Exchange* exchange = connection.protocol->next_request();
+  if (exchange == nullptr) return note_arrival(connection);
+  exchange->notes.connection_index = connection.index;
+  exchange->notes.connection_generation = connection.generation;
+  exchange->notes.ready = now_;
+  connection.running = exchange;
+  connection.had_request = true;
+  rows_.hold(*exchange, now_);
+  request_clocks_.begin(connection.clock, *exchange, now_);
+  ready_.push_back(exchange);
+}
+
+// Its body may take long, or never come, or it was refused: it is a request all the same.
+void Loop::note_arrival(Connection& connection) {
+  Exchange* exchange = connection.protocol->withheld();
+  const bool is_new = exchange != nullptr && exchange->notes.ready == Instant();
+  if (!is_new || exchange->head.method.empty()) return;
+  exchange->notes.ready = now_;
+  rows_.hold(*exchange, now_);
+}
+
+void Loop::want_service(Connection& connection) {
+  if (connection.service_wanted) return;
+  connection.service_wanted = true;
+  again_.push_back(&connection);
+}
+
+void Loop::throw_input_away(Connection& connection) {
+  const Transfer got = receive(connection.socket.get(), buffer_);
+  connection.readable = more_may_come(connection, got);
+  connection.lingered += got.bytes;
+  const bool enough = connection.lingered > settings_.limits.linger_bytes;
+  if (got.flow == Flow::Ended || got.flow == Flow::Broken) connection.input_ended = true;
+  if (connection.state == ConnectionState::Closing && got.flow == Flow::Broken)
+    break_off(connection);
+  if (connection.state != ConnectionState::Lingering) return;
+  if (enough || connection.input_ended) {
+    close(connection);
+  } else if (connection.readable) {
+    want_service(connection);
+  }
+}
+
+bool Loop::watch(Connection& connection) {
+  if (connection.registered) return true;
+  connection.registered =
+      poller_.add(connection.socket.get(), token_of(connection), Interest::EdgeBoth).ok();
+  return connection.registered;
+}
+
+// A request that takes long is worth knowing whether its client is still there.
+void Loop::keep_an_eye_on(const Exchange& exchange) {
+  Connection& connection = owner_of(exchange);
+  if (connection.state == ConnectionState::Open && !watch(connection)) break_off(connection);
+}
+
+// ---- accepting ----
+
+bool Loop::may_accept() {
+  // Where nothing can run any more, the kernel's queue is for this worker's successor.
+  if (draining_ || now_ < accept_paused_until_ || !slots_.can_serve()) return false;
+  if (is_crowded() && list(Waiting::Idle).empty()) {
+    tell_of_pause();
+    return false;
+  }
+  if (slots_.free_slots() > 0) {
+    all_busy_ = false;
+    // One that has said nothing yet is enough for a turn: siblings look at the same queue, and a burst
+    // taken by whoever woke first would stay with it for as long as its clients keep their connections.
+    return accepted_silent_ == 0;
+  }
+  if (!all_busy_) {
+    all_busy_ = true;
+    all_busy_since_ = now_;
+  }
+  // The kernel's queue is the one that every worker can take from; only when nobody has been free for
+  // a while is it better to read the request in meanwhile.
+  return now_ - all_busy_since_ >= kPatienceForSiblings && !slots_.others_have_free_slots();
+}
+
+// A client that waits is worth more than one that may never say anything again.
+void Loop::close_longest_idle() {
+  if (DeadlineNode* node = list(Waiting::Idle).oldest()) ran_out(static_cast<Connection&>(*node));
+}
+
+bool Loop::accept_next() {
+  for (std::size_t tried = 0; tried < sources_.size(); ++tried) {
+    // Each has its turn: a flood at one listener is not the others' trouble.
+    Source& source = sources_[next_source_++ % sources_.size()];
+    if (!source.pending) continue;
+    if (accepted_now_ >= kAcceptsPerTurn || !may_accept()) {
+      source.pending = false;
+      continue;
+    }
+    Accepted accepted;
+    switch (accept_one(source.socket.fd.get(), accepted)) {
+      case AcceptOutcome::Taken:
+        ++accepted_now_;
+        if (is_crowded()) close_longest_idle();
+        service(adopt(source, accepted));
+        if (ready_.empty()) ++accepted_silent_;
+        return true;
+      case AcceptOutcome::TryAgain:
+        ++accepted_now_;
+        return true;
+      case AcceptOutcome::NoneWaiting:
+        source.pending = false;
+        break;
+      case AcceptOutcome::OutOfResource:
+        source.pending = false;
+        pause_accepting();
+        break;
+    }
+  }
+  accepted_now_ = 0;
+  return false;
+}
+
+Connection& Loop::adopt(Source& source, Accepted& accepted) {
+  if (free_places_.empty()) {
+    free_places_.push_back(static_cast<std::uint32_t>(table_.size()));
+    table_.emplace_back();
+  }
+  const std::uint32_t place = free_places_.back();
+  free_places_.pop_back();
+  auto connection = std::make_unique<Connection>();
+  connection->index = place;
+  connection->generation = ++generations_ & 0x7fffffff;  // the listeners' tokens have the top bit
+  connection->socket = std::move(accepted.socket);
+  ConnectionInfo& info = connection->info;
+  info.peer_address = std::move(accepted.peer_address);
+  info.peer_port = std::move(accepted.peer_port);
+  info.is_unix = accepted.is_unix;
+  info.socket = connection->socket.get();
+  info.trusted_forwarder = trusted_.trusts(info.peer_address, info.is_unix);
+  if (source.socket.address.empty()) {
+    LocalEnd end = local_end(info.socket);
+    info.local_address = std::move(end.address);
+    info.local_port = std::move(end.port);
+  } else {
+    info.local_address = source.socket.address;
+    info.local_port = source.socket.port;
+  }
+  connection->protocol = std::make_unique<http1::Session>(session_config_, info, pool_);
+  ++connections_in_use_;
+  table_[place] = std::move(connection);
+  crash_table_.add(*table_[place]);
+  return *table_[place];
+}
+
+void Loop::watch_listeners() {
+  const bool wanted = may_accept();
+  for (std::size_t place = 0; place < sources_.size(); ++place) {
+    Source& source = sources_[place];
+    if (source.watched == wanted || !source.socket.fd) continue;
+    const Interest interest = wanted ? Interest::Read : Interest::Nothing;
+    if (poller_.change(source.socket.fd.get(), kListenerBit | place, interest).ok())
+      source.watched = wanted;
+  }
+}
+
+void Loop::pause_accepting() {
+  accept_paused_until_ = now_ + kPauseWithoutDescriptors;
+  tell_of_pause();
+}
+
+void Loop::tell_of_pause() {
+  if (now_ - last_pause_told_ < Seconds(1)) return;
+  last_pause_told_ = now_;
+  log::say(log::Level::Warning,
+           "Accepting is paused: no descriptors left, or worker_connections reached (" +
+               std::to_string(connections_in_use_) + " connections)");
+}
+
+void Loop::close_listeners() {
+  for (Source& source : sources_) {
+    if (source.socket.fd) poller_.remove(source.socket.fd.get());
+    source = Source{};
+  }
+}
+
+void Loop::close_in_child() {
+  for (Source& source : sources_) source.socket.fd.reset();
+  poller_.close();
+}
+
+}  // namespace winghorn
