@@ -1,0 +1,686 @@
+// SPDX-License-Identifier: MIT
+#include "supervisor/arbiter.h"
+
+#include <fmt/core.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "core/base/signal_name.h"
+#include "core/config/settings_table.h"
+#include "core/log/log.h"
+#include "core/net/bind_patiently.h"
+#include "core/net/lifeline.h"
+#include "core/scoreboard/scoreboard.h"
+#include "supervisor/listener_set.h"
+#include "supervisor/obituary.h"
+#include "supervisor/oom_kills.h"
+#include "supervisor/policy.h"
+#include "supervisor/signals.h"
+
+namespace winghorn::supervisor {
+namespace {
+
+constexpr int kBindFailed = 1;
+constexpr int kCannotGoOn = 255;
+// How soon lines that a full pipe refused are tried again.
+constexpr Millis kLogRetry{50};
+constexpr Millis kLongestWait{60'000};
+
+void call(const std::function<void()>& hook) {
+  if (hook) hook();
+}
+
+Status open_log(const ArbiterSettings& settings) {
+  return log::open(settings.log, settings.log_level, settings.log_format);
+}
+
+void say_what_was_read(const ArbiterSettings& settings) {
+  if (!settings.config_file.empty()) log::info("Settings are read from {}", settings.config_file);
+  for (const std::string& warning : settings.warnings) log::warning("{}", warning);
+}
+
+Ending ending_of(int wait_status) {
+  if (WIFSIGNALED(wait_status)) return {true, WTERMSIG(wait_status)};
+  return {false, WEXITSTATUS(wait_status)};
+}
+
+// A generation's settings with the addresses they come to.
+struct Generation {
+  ArbiterSettings settings;
+  Addresses addresses;
+};
+using GenerationPtr = std::shared_ptr<const Generation>;
+
+class Arbiter {
+ public:
+  Arbiter(ArbiterSettings settings, Hooks hooks, Scoreboard& board, SignalPipe signals)
+      : hooks_(std::move(hooks)),
+        board_(board),
+        signals_(std::move(signals)),
+        from_systemd_(take_systemd_descriptors()),
+        current_(make_generation(std::move(settings))),
+        standing_(current_) {}
+
+  int run();
+
+ private:
+  GenerationPtr make_generation(ArbiterSettings settings) const;
+  bool open_listeners();
+  bool pause(Millis patience);
+  bool stop_is_waiting();
+  int say_goodbye();
+
+  void turn();
+  void take_signals();
+  void handle(int signal);
+  void stop(bool quick);
+  void hang_up();
+  void reload();
+  unsigned most_workers() const;
+  Status check_room(const ArbiterSettings& settings) const;
+  Status prepare(const Generation& next);
+  void adopt(GenerationPtr next);
+  void add_one();
+  void reopen_logs();
+  void say_worker_count();
+
+  void reap();
+  void bury(pid_t pid, Ending ending, const std::optional<rusage>& usage);
+  void bury_stolen();
+  Death death_of(const WorkerRecord& worker, Ending ending, const std::optional<rusage>& usage);
+  void report_death(const WorkerRecord& worker, const Death& death);
+  void write_owed_lines(const WorkerRecord& worker);
+  void abandon(const WorkerRecord& worker, Ending ending);
+  void go_back_to_the_old_log(const std::string& why) const;
+  void halt(int code);
+
+  void hear_all();
+  void hear_one(pid_t pid);
+  void note_recycling(const WorkerRecord& worker);
+  void read_board();
+
+  bool carry_out(const Plan& plan);
+  void carry_out(const Step& step);
+  bool say_to(const WorkerRecord& worker, Order order);
+  void ask_to_leave(const WorkerRecord& worker, Order order);
+  void promote();
+  void settle();
+  bool spawn(const GenerationPtr& generation, std::uint32_t ordinal);
+  bool cannot_fork(std::string_view why);
+  [[noreturn]] void become_worker(WorkerPlace place, const ArbiterSettings& settings);
+  void wait(std::optional<Instant> wake);
+
+  Hooks hooks_;
+  Scoreboard& board_;
+  SignalPipe signals_;
+  std::vector<int> from_systemd_;
+  GenerationPtr current_;   // the wanted one
+  GenerationPtr standing_;  // what to go back to
+  std::uint32_t newest_generation_ = 1;
+  ListenerSet listeners_;
+  Roster roster_;
+  Wanted wanted_;
+  std::unordered_map<pid_t, Fd> lifelines_;
+  OomLedger oom_ledger_;
+  std::vector<int> untreated_;  // signals taken from the pipe
+  bool hup_waits_ = false;
+  bool finished_ = false;
+  std::size_t said_workers_ = 0;
+  int exit_code_ = 0;
+};
+
+GenerationPtr Arbiter::make_generation(ArbiterSettings settings) const {
+  Addresses addresses = effective_addresses(settings.addresses, from_systemd_);
+  return std::make_shared<const Generation>(Generation{std::move(settings), std::move(addresses)});
+}
+
+void Arbiter::adopt(GenerationPtr next) {
+  current_ = std::move(next);
+  wanted_.workers = current_->settings.workers;
+}
+
+int Arbiter::run() {
+  say_what_was_read(current_->settings);
+  log::info("Starting winghorn {}", WINGHORN_VERSION);
+  adopt(current_);
+  wanted_.standing_workers = wanted_.workers;
+  wanted_.generation_began = now();
+  if (!open_listeners()) return stop_is_waiting() ? say_goodbye() : kBindFailed;
+  log::debug("Arbiter booted");
+  log::info("Listening at: {} ({})", listeners_.display(current_->addresses), ::getpid());
+  log::info("Using worker: {}", current_->settings.worker_class);
+  while (!finished_) turn();
+  return say_goodbye();
+}
+
+bool Arbiter::open_listeners() {
+  const auto bind = [this](const ListenAddress& address) {
+    return bind_patiently(address, current_->settings.bind,
+                          [this](Millis patience) { return pause(patience); });
+  };
+  return listeners_.open(current_->addresses, bind).ok();
+}
+
+// False as soon as a stop was asked for.
+bool Arbiter::pause(Millis patience) {
+  const Instant end = now() + patience;
+  while (!stop_is_waiting()) {
+    const Instant at = now();
+    if (at >= end) return true;
+    pollfd readable{signals_.fd(), POLLIN, 0};
+    const auto left = std::chrono::ceil<Millis>(end - at);
+    call(hooks_.before_wait);
+    ::poll(&readable, 1, static_cast<int>(left.count()));
+    call(hooks_.after_wait);
+  }
+  return false;
+}
+
+bool Arbiter::stop_is_waiting() {
+  for (const int signal : signals_.take()) untreated_.push_back(signal);
+  return std::ranges::any_of(untreated_, [](int signal) {
+    return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
+  });
+}
+
+int Arbiter::say_goodbye() {
+  listeners_.close_all();
+  const log::Level level = exit_code_ == 0 ? log::Level::Info : log::Level::Error;
+  log::say(level, "Shutting down: Master");
+  if (exit_code_ == kWorkerFailedToBoot) log::say(level, "Reason: Worker failed to boot.");
+  if (exit_code_ == kAppFailedToLoad) log::say(level, "Reason: App failed to load.");
+  return exit_code_;
+}
+
+void Arbiter::turn() {
+  take_signals();
+  hear_all();
+  reap();
+  const Instant moment = now();
+  if (hup_waits_ && reload_due(roster_, wanted_, moment) <= moment) reload();
+  read_board();
+  Plan plan = decide(roster_, wanted_, now());
+  // What was done changes what is due: look again before waiting.
+  if (carry_out(plan)) return;
+  finished_ = plan.finished;
+  if (finished_) return;
+  if (hup_waits_) {
+    const Instant due = reload_due(roster_, wanted_, moment);
+    plan.wake = plan.wake ? std::min(*plan.wake, due) : due;
+  }
+  say_worker_count();
+  wait(plan.wake);
+}
+
+void Arbiter::take_signals() {
+  for (const int signal : signals_.take()) untreated_.push_back(signal);
+  for (const int signal : std::exchange(untreated_, {})) handle(signal);
+}
+
+void Arbiter::handle(int signal) {
+  log::say(signal == SIGCHLD ? log::Level::Debug : log::Level::Info,
+           "Handling signal: " + lower_name_of(signal));
+  switch (signal) {
+    case SIGTERM:
+      return stop(false);
+    case SIGINT:
+    case SIGQUIT:
+      return stop(true);
+    case SIGHUP:
+      return hang_up();
+    case SIGTTIN:
+      return add_one();
+    case SIGTTOU:
+      remove_worker(wanted_);
+      return;
+    case SIGUSR1:
+      return reopen_logs();
+    case SIGUSR2:
+      return log::warning("SIGUSR2 (binary upgrade) is not supported yet");
+    case SIGWINCH:
+      return log::info("SIGWINCH (graceful stop of the workers) is not supported yet");
+    default:  // SIGCHLD: every turn reaps
+      return;
+  }
+}
+
+void Arbiter::stop(bool quick) {
+  const Stop before = wanted_.stop;
+  if (!ask_to_stop(wanted_, roster_, quick, now())) return;
+  if (before == Stop::Graceful) log::info("Quick shutdown requested");
+  // The workers have their own copies and take what is queued; nobody new is let in to be disappointed.
+  listeners_.close_all();
+  hup_waits_ = false;
+}
+
+void Arbiter::hang_up() {
+  if (wanted_.stop == Stop::No) hup_waits_ = true;
+}
+
+void Arbiter::reload() {
+  hup_waits_ = false;
+  log::info("Hang up: Master");
+  if (!hooks_.reload) return;
+  Result<ArbiterSettings> settings = hooks_.reload();
+  if (!settings) {
+    log::error("Reload failed, the old settings stay: {}", settings.error().text());
+    return;
+  }
+  GenerationPtr next = make_generation(std::move(settings).value());
+  if (Status ready = prepare(*next); !ready) {
+    log::error("Reload failed, the old settings stay: {}", ready.error().text());
+    return;
+  }
+  say_what_was_read(next->settings);
+  if (roster_.standing == wanted_.generation) {
+    standing_ = current_;
+    wanted_.standing_workers = wanted_.workers;
+  }
+  if (next->addresses != current_->addresses) {
+    log::info("Listening at: {}", listeners_.display(next->addresses));
+  }
+  adopt(std::move(next));
+  listeners_.keep_only(current_->addresses, standing_->addresses);
+  wanted_.generation = ++newest_generation_;
+  wanted_.generation_began = now();
+}
+
+// What TTIN may reach is what a reload may ask for: there are seats for two generations of as many.
+unsigned Arbiter::most_workers() const {
+  const auto most = static_cast<unsigned>(config::find_setting("workers")->most);
+  return std::min(most, std::max(board_.seats() / 2, 1U));
+}
+
+// The board was made before the first fork and cannot grow.
+Status Arbiter::check_room(const ArbiterSettings& settings) const {
+  const auto too_many = [](std::string_view what, unsigned asked, unsigned most) {
+    return Failure{
+        fmt::format("{} = {} is more than the {} that this server has made room for; "
+                    "more needs a restart",
+                    what, asked, most)};
+  };
+  if (settings.workers > most_workers()) {
+    return too_many("workers", settings.workers, most_workers());
+  }
+  if (settings.threads > board_.slots_per_seat()) {
+    return too_many("threads", settings.threads, board_.slots_per_seat());
+  }
+  return Nothing{};
+}
+
+// All that a generation needs of the arbiter, or nothing of it is left.
+Status Arbiter::prepare(const Generation& next) {
+  if (Status room = check_room(next.settings); !room) return room;
+  const auto bind = [&next](const ListenAddress& address) {
+    Result<Listener> bound = Listener::bind(address, next.settings.bind);
+    if (!bound) log_refused_bind(address, bound.error());
+    return bound;
+  };
+  if (!listeners_.open(next.addresses, bind)) return Failure{"an address cannot be listened at"};
+  Status opened = open_log(next.settings);
+  if (!opened) listeners_.keep_only(current_->addresses, standing_->addresses);
+  return opened;
+}
+
+void Arbiter::add_one() {
+  if (add_worker(wanted_, most_workers())) return;
+  log::warning("TTIN is ignored: there are {} workers, and more cannot be configured.",
+               wanted_.workers);
+}
+
+void Arbiter::reopen_logs() {
+  log::reopen();
+  for (const WorkerRecord& worker : roster_.workers) {
+    // One that boots has no handler yet: the signal would end it.
+    if (!say_to(worker, Order::Reopen) && !worker.is_booting()) ::kill(worker.pid, SIGUSR1);
+  }
+}
+
+void Arbiter::say_worker_count() {
+  if (said_workers_ == roster_.workers.size()) return;
+  said_workers_ = roster_.workers.size();
+  log::debug("{} workers", said_workers_);
+}
+
+void Arbiter::reap() {
+  for (;;) {
+    int status = 0;
+    rusage usage{};
+    const pid_t pid = ::wait4(-1, &status, WNOHANG, &usage);
+    if (pid < 0 && errno == EINTR) continue;
+    if (pid <= 0) break;
+    if (roster_.find(pid) != nullptr) {
+      bury(pid, ending_of(status), usage);
+    } else {
+      log::debug("Reaped unknown child process (pid:{}, status:{})", pid, status);
+    }
+  }
+  bury_stolen();
+}
+
+// A hook that waited for any child has taken a worker's exit status with it.
+void Arbiter::bury_stolen() {
+  std::vector<pid_t> stolen;
+  for (const WorkerRecord& worker : roster_.workers) {
+    const bool is_silent = !lifelines_.contains(worker.pid);
+    if (is_silent && ::kill(worker.pid, 0) != 0 && errno == ESRCH) stolen.push_back(worker.pid);
+  }
+  for (const pid_t pid : stolen) {
+    log::warning("Worker (pid:{}) is gone, and something else took its exit status.", pid);
+    bury(pid, {false, 0}, std::nullopt);
+  }
+}
+
+void Arbiter::bury(pid_t pid, Ending ending, const std::optional<rusage>& usage) {
+  hear_one(pid);  // it may have said that it is ready before it died
+  const WorkerRecord worker = *roster_.find(pid);
+  lifelines_.erase(pid);
+  board_.seat(worker.seat).set_state(SeatState::Dead);
+  report_death(worker, death_of(worker, ending, usage));
+  board_.vacate(worker.seat);
+  switch (note_gone(roster_, wanted_, pid, ending, now())) {
+    case Consequence::None:
+      return;
+    case Consequence::TryAgain:
+      log::warning("A worker died before it was ready; the next is started in {} s.",
+                   boot_backoff(roster_.failed_boots).count());
+      return;
+    case Consequence::Abandon:
+      return abandon(worker, ending);
+    case Consequence::Halt:
+      return halt(ending.number);
+  }
+}
+
+Death Arbiter::death_of(const WorkerRecord& worker, Ending ending,
+                        const std::optional<rusage>& usage) {
+  Death death{ending, usage};
+  const bool is_a_riddle =
+      ending.by_signal && ending.number == SIGKILL && worker.killed == KillReason::None;
+  if (is_a_riddle) death.memory = oom_ledger_.judge(worker.oom_kills_at_birth, own_oom_kills());
+  death.sender = board_.seat(worker.seat).last_signal();
+  // Told to abort, it wrote the record of its requests itself and left.
+  const bool has_said_all = worker.aborted_at && !ending.by_signal;
+  if (!has_said_all) death.unfinished = unfinished_requests(board_, worker.seat, now());
+  return death;
+}
+
+void Arbiter::report_death(const WorkerRecord& worker, const Death& death) {
+  log::drain_dead(board_.log_ring(worker.seat));
+  write_owed_lines(worker);
+  const Obituary said = obituary(worker, death, wanted_, now());
+  log::say(said.level, said.text);
+}
+
+// In the format that the log has now, as its place is the one that it has now.
+void Arbiter::write_owed_lines(const WorkerRecord& worker) {
+  const std::optional<log::AccessFormat>& format = current_->settings.access_format;
+  if (!format) return;
+  for (const std::string& line :
+       owed_access_lines(board_, worker.seat, worker.pid, *format, now())) {
+    log::say_access(line);
+  }
+  const std::uint64_t rowless = board_.seat(worker.seat).engine.rowless.get();
+  if (rowless == 0) return;
+  log::warning(
+      "Worker (pid:{}) had {} requests at times when it had too many to keep a record of: "
+      "those among them that it did not finish have no access line",
+      worker.pid, rowless);
+}
+
+void Arbiter::abandon(const WorkerRecord& worker, Ending ending) {
+  const std::string how = ending.by_signal ? "was ended by " + signal_name(ending.number)
+                                           : "exited with code " + std::to_string(ending.number);
+  const std::string text = fmt::format(
+      "Reload failed: the new worker (pid:{}) {} before it was ready. The old workers go on; "
+      "send HUP to try again.",
+      worker.pid, how);
+  log::error("{}", text);
+  go_back_to_the_old_log(text);
+  adopt(standing_);
+  wanted_.workers = wanted_.standing_workers;
+  wanted_.generation = roster_.standing;
+  listeners_.keep_only(standing_->addresses, standing_->addresses);
+}
+
+// What the new worker said of its end is in the new log; whoever reads the old one is told there.
+void Arbiter::go_back_to_the_old_log(const std::string& why) const {
+  const ArbiterSettings& old = standing_->settings;
+  const ArbiterSettings& tried = current_->settings;
+  if (old.log == tried.log && old.log_level == tried.log_level &&
+      old.log_format == tried.log_format) {
+    return;
+  }
+  if (Status opened = open_log(old); !opened) {
+    log::error("The log stays at its new place: {}", opened.error().text());
+  } else if (old.log != tried.log) {
+    log::error("{}", why);
+  }
+}
+
+void Arbiter::halt(int code) {
+  exit_code_ = code;
+  ask_to_stop(wanted_, roster_, true, now());
+}
+
+void Arbiter::hear_all() {
+  std::vector<pid_t> speakers;
+  for (const auto& [pid, lifeline] : lifelines_) speakers.push_back(pid);
+  for (const pid_t pid : speakers) hear_one(pid);
+}
+
+void Arbiter::hear_one(pid_t pid) {
+  const auto lifeline = lifelines_.find(pid);
+  if (lifeline == lifelines_.end()) return;
+  for (;;) {
+    char word = 0;
+    const Heard heard = hear(lifeline->second.get(), word);
+    if (heard == Heard::Nothing) return;
+    if (heard == Heard::End) {
+      lifelines_.erase(lifeline);
+      return;
+    }
+    WorkerRecord* worker = roster_.find(pid);
+    if (worker == nullptr) continue;
+    if (word == static_cast<char>(Report::Recycle)) note_recycling(*worker);
+    if (word != static_cast<char>(Report::Ready)) continue;
+    const bool is_first = !roster_.ever_ready();
+    note_ready(roster_, pid, now());
+    if (is_first && roster_.standing == wanted_.generation) settle();
+    if (worker->leaving == Leave::No) board_.seat(worker->seat).set_state(SeatState::Ready);
+  }
+}
+
+// The worker has said in the log why.
+void Arbiter::note_recycling(const WorkerRecord& worker) {
+  log::info("Worker (pid:{}) asks for its successor", worker.pid);
+  note_outgoing(roster_, worker.pid);
+}
+
+void Arbiter::read_board() {
+  const auto moment = [](const Word& word) -> std::optional<Instant> {
+    const std::uint64_t value = word.get();
+    return value == 0 ? std::nullopt : std::optional(from_word(value));
+  };
+  for (WorkerRecord& worker : roster_.workers) {
+    const SeatRow& row = board_.seat(worker.seat);
+    worker.engine_beat = moment(row.watchdog.engine_beat);
+    worker.stuck_since = moment(row.progress.stuck_since);
+  }
+}
+
+// True when it did anything.
+bool Arbiter::carry_out(const Plan& plan) {
+  for (const Step& step : plan.steps) carry_out(step);
+  note_steps(roster_, plan.steps, now());
+  if (plan.promote) promote();
+  for (unsigned i = 0; i < plan.spawn; ++i) {
+    if (!spawn(current_, wanted_.generation)) break;
+  }
+  for (unsigned i = 0; i < plan.spawn_standing; ++i) {
+    if (!spawn(standing_, roster_.standing)) break;
+  }
+  return !plan.steps.empty() || plan.promote || plan.spawn + plan.spawn_standing > 0;
+}
+
+void Arbiter::carry_out(const Step& step) {
+  const WorkerRecord* worker = roster_.find(step.pid);
+  if (worker == nullptr) return;
+  switch (step.act) {
+    case Act::Retire:
+      return ask_to_leave(*worker, Order::Retire);
+    case Act::Stop:
+      return ask_to_leave(*worker, Order::Stop);
+    case Act::Quit:
+      return ask_to_leave(*worker, Order::Quit);
+    case Act::Abort:
+      log::critical("WORKER TIMEOUT (pid:{})", step.pid);
+      // Not by the signal: the application may have a handler of its own for it (faulthandler.enable() is
+      // one), which would end the process before its clients have their answers.
+      if (!say_to(*worker, Order::Abort)) ::kill(step.pid, SIGABRT);
+      return;
+    case Act::Kill:
+      ::kill(step.pid, SIGKILL);
+      return;
+  }
+}
+
+bool Arbiter::say_to(const WorkerRecord& worker, Order order) {
+  const auto lifeline = lifelines_.find(worker.pid);
+  return lifeline != lifelines_.end() && say_order(lifeline->second.get(), order);
+}
+
+// The order travels on the lifeline; a signal stands in for it where nobody reads there: during the import
+// of the application, or when the worker is too far behind.
+void Arbiter::ask_to_leave(const WorkerRecord& worker, Order order) {
+  board_.seat(worker.seat).set_state(SeatState::Retiring);
+  const bool is_said = say_to(worker, order);
+  if (worker.is_booting()) {
+    ::kill(worker.pid, SIGTERM);
+  } else if (!is_said) {
+    ::kill(worker.pid, order == Order::Quit ? SIGQUIT : SIGTERM);
+  }
+}
+
+void Arbiter::promote() {
+  log::info("Reload complete: {} new workers are ready", wanted_.workers);
+  note_promoted(roster_, wanted_);
+  settle();
+}
+
+// The wanted generation is the one that serves: nothing older will be gone back to.
+void Arbiter::settle() {
+  standing_ = current_;
+  wanted_.standing_workers = wanted_.workers;
+  listeners_.keep_only(current_->addresses, current_->addresses);
+}
+
+bool Arbiter::spawn(const GenerationPtr& generation, std::uint32_t ordinal) {
+  const std::optional<unsigned> seat = board_.take_seat();
+  if (!seat) return cannot_fork("every seat of the scoreboard is taken");
+  Result<Lifeline> made = make_lifeline();
+  if (!made) {
+    board_.vacate(*seat);
+    return cannot_fork(made.error().text());
+  }
+  Lifeline lifeline = std::move(made).value();
+  const unsigned number = free_number(roster_, ordinal);
+  const pid_t self = ::getpid();
+  const Instant born = now();
+  const std::optional<std::uint64_t> oom_kills = own_oom_kills();
+  call(hooks_.before_fork);
+  SignalsBlocked blocked;
+  const pid_t pid = ::fork();
+  const int refused = errno;
+  if (pid == 0) {
+    call(hooks_.after_fork_child);
+    signals_.forget();
+    lifelines_.clear();
+    lifeline.arbiter_end.reset();
+    blocked.unblock_all();
+    std::vector<Listener> listeners = listeners_.hand_over(generation->addresses);
+    become_worker({*seat, number, ordinal, std::move(lifeline.worker_end), listeners, board_, self},
+                  generation->settings);
+  }
+  blocked.restore();
+  call(hooks_.after_fork_parent);
+  if (pid < 0) {
+    board_.vacate(*seat);
+    return cannot_fork(Failure{"fork", refused}.text());
+  }
+  SeatRow& row = board_.seat(*seat);
+  row.arbiter.pid.set(static_cast<std::uint64_t>(pid));
+  row.arbiter.number.set(number);
+  row.arbiter.generation.set(ordinal);
+  row.arbiter.spawned_at.set(to_word(born));
+  row.arbiter.slots.set(generation->settings.threads);
+  lifelines_.emplace(pid, std::move(lifeline.arbiter_end));
+  WorkerRecord worker;
+  worker.pid = pid;
+  worker.seat = *seat;
+  worker.number = number;
+  worker.generation = ordinal;
+  worker.born = born;
+  worker.oom_kills_at_birth = oom_kills;
+  worker.timeout = generation->settings.timeout;
+  worker.graceful_timeout = generation->settings.graceful_timeout;
+  note_spawned(roster_, worker);
+  return true;
+}
+
+bool Arbiter::cannot_fork(std::string_view why) {
+  log::error("Can't start a worker ({}); trying again in {} s", why, kForkRetry.count());
+  note_fork_failed(roster_, now());
+  return false;
+}
+
+void Arbiter::become_worker(WorkerPlace place, const ArbiterSettings& settings) {
+  end_with_arbiter(place.arbiter);
+  // A replacement in the standing generation, while another is on trial: its log is not the arbiter's.
+  if (&settings != &current_->settings && !open_log(settings)) {
+    log::error("Worker (pid:{}) writes to the log of the new settings: its own cannot be opened",
+               ::getpid());
+  }
+  log::attach_ring(board_.log_ring(place.seat));
+  log::info("Booting worker with pid: {}", ::getpid());
+  const int code = settings.worker_main(place);
+  log::info("Worker exiting (pid: {})", ::getpid());
+  ::_exit(code);
+}
+
+void Arbiter::wait(std::optional<Instant> wake) {
+  std::vector<pollfd> watched{{signals_.fd(), POLLIN, 0}};
+  for (const auto& [pid, lifeline] : lifelines_) watched.push_back({lifeline.get(), POLLIN, 0});
+  Millis patience = kLongestWait;
+  if (wake) patience = std::clamp(std::chrono::ceil<Millis>(*wake - now()), Millis(0), patience);
+  if (log::pending() && !log::flush_pending()) patience = std::min(patience, kLogRetry);
+  if (patience == Millis(0)) return;
+  call(hooks_.before_wait);
+  ::poll(watched.data(), watched.size(), static_cast<int>(patience.count()));
+  call(hooks_.after_wait);
+}
+
+}  // namespace
+
+int run_arbiter(ArbiterSettings settings, Hooks hooks, Scoreboard& board) {
+  Result<SignalPipe> signals = SignalPipe::install();
+  if (!signals) {
+    log::error("Can't start: {}", signals.error().text());
+    return kCannotGoOn;
+  }
+  Arbiter arbiter(std::move(settings), std::move(hooks), board, std::move(signals).value());
+  return arbiter.run();
+}
+
+}  // namespace winghorn::supervisor

@@ -1,0 +1,65 @@
+// arbiter.h: the first process: binds, forks, watches, restarts, stops.
+//
+// One thread and one poll over a self-pipe, the workers' lifelines and the next due moment. Signal handlers
+// write one byte; everything else happens in the loop, in the order it was received. What to do next is
+// decided by policy.h, without I/O; this carries it out. Knows processes, not HTTP and not Python: the
+// caller hands in what a worker runs and what an interpreter must do around a fork and a wait.
+// Log lines are gunicorn's; what gunicorn has no line for is said in plain words.
+// Exit status: 0 after a stop that was asked for; 1 when an address cannot be bound; 3 or 4 when the first
+// worker of all did not boot; 255 when the arbiter itself cannot go on.
+// Fork: run() returns in the arbiter only; a worker leaves by _exit within run().
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/result.h"
+#include "core/config/address.h"
+#include "core/log/access_log.h"
+#include "core/log/log.h"
+#include "core/net/listener.h"
+#include "supervisor/worker_place.h"
+
+namespace winghorn::supervisor {
+
+// One generation of settings, with the code its workers run. worker_main may capture what belongs to the
+// same generation (the validated settings): a reload that fails goes back to the old one whole.
+struct ArbiterSettings {
+  std::vector<config::BindAddress> addresses;
+  BindOptions bind;
+  unsigned workers = 1;
+  unsigned threads = 1;               // of a worker
+  Seconds timeout{30};                // without progress; 0: never
+  Seconds graceful_timeout{30};       // for a worker that was asked to leave
+  std::string worker_class = "sync";  // as shown
+  log::Places log;                    // of the arbiter while this generation is the wanted one
+  log::Level log_level = log::Level::Info;
+  log::Format log_format = log::Format::Text;
+  std::optional<log::AccessFormat> access_format = {};  // none: there is no access log
+  std::string config_file = {};                         // that was read; empty: none
+  std::vector<std::string> warnings = {};               // what is odd about them
+  WorkerMain worker_main;
+};
+
+// What an interpreter must do. Each may be empty. None may throw.
+struct Hooks {
+  std::function<void()> before_fork;
+  std::function<void()> after_fork_parent;  // also when the fork failed
+  std::function<void()> after_fork_child;   // before any other code of the child
+  std::function<void()> before_wait;        // the loop is about to block: let the lock go
+  std::function<void()> after_wait;
+  // HUP: evaluates the configuration again. A Failure's text is logged and the old settings stay.
+  std::function<Result<ArbiterSettings>()> reload;
+};
+
+// Installs its signal handlers, serves until told to stop, puts the old handlers back. The first settings'
+// log is open already; what the board has no room for, a reload cannot ask for.
+int run_arbiter(ArbiterSettings settings, Hooks hooks, Scoreboard& board);
+
+}  // namespace winghorn::supervisor
