@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: MIT
+"""The command ``winghorn``: gathers what was set where, and hands it to the extension.
+
+The options come from the settings table in ``_core``; nothing here knows a setting by name but
+those that this module itself obeys (config, chdir, check_config, print_config).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from winghorn import _core, app_loader, config_file
+from winghorn._core import Settings, SettingsError
+from winghorn.app_loader import BootError, put_first
+
+if TYPE_CHECKING:
+    from winghorn._core import Given, Origin, SettingRow
+
+ARGUMENT_VARIABLES = ("WINGHORN_CMD_ARGS", "GUNICORN_CMD_ARGS")
+NO_APPLICATION = """\
+Error: No application module specified.
+Name a module and the application in it, for example: winghorn app:app
+(winghorn winghorn.demo:app serves a demonstration; winghorn --help lists the options.)"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the server (or what the options ask for instead); returns the exit status."""
+    try:
+        status = _run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # winghorn --help | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 0
+    except SystemExit as stop:  # argparse: --help, --version, a usage error
+        return _flushed(stop.code)
+
+
+def _flushed(code: object) -> int:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code if isinstance(code, int) else 0 if code is None else 1
+
+
+def _run(argv: list[str]) -> int:
+    directory = start_directory()
+    try:
+        settings = load_settings(argv, directory)
+    except SettingsError as error:
+        for complaint in error.args:
+            print(f"Error: {complaint}", file=sys.stderr)
+        return 1
+    if not settings.wsgi_app:
+        print(NO_APPLICATION, file=sys.stderr)
+        return 1
+    if settings.print_config:
+        sys.stdout.write(_core.print_config(settings))
+        sys.stdout.flush()
+    if settings.print_config or settings.check_config:
+        return _check(settings)
+    # The arbiter has a handler of its own. What stands behind it counts once it is done: a second
+    # Ctrl-C must not turn a stop that went well into a death by signal.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return _core.serve(settings, lambda: _reload(argv, directory), app_loader.load_application)
+
+
+def _check(settings: Settings) -> int:
+    for warning in settings.warnings:
+        print(f"Warning: {warning}", file=sys.stderr)
+    try:
+        app_loader.load_application(settings)
+    except BootError as error:
+        print(f"\nError while loading the application:\n\n{error.text}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _reload(argv: list[str], directory: str) -> Settings:
+    """load_settings() for a server that is to go on if it fails."""
+    try:
+        settings = load_settings(argv, directory)
+    except SystemExit as stop:  # the variable with arguments was changed by a config file
+        raise SettingsError(f"the command line cannot be read again (status {stop.code})") from None
+    if not settings.wsgi_app:
+        raise SettingsError("No application module specified.")
+    return settings
+
+
+# ---- from all sources to one configuration
+
+
+def start_directory() -> str:
+    """The current folder, spelled as the shell spells it when that is the same folder."""
+    real = str(Path.cwd())
+    spelled = os.environ.get("PWD", "")
+    try:
+        if spelled and Path(spelled).is_absolute() and Path(spelled).samefile(real):
+            return spelled
+    except OSError:
+        pass
+    return real
+
+
+def load_settings(argv: list[str], directory: str) -> Settings:
+    """Read every source and check the result.
+
+    Raises SettingsError, or SystemExit for a usage error. Leaves the process in the configured
+    folder, and where it was if anything is wrong.
+    """
+    rows = _core.settings()
+    parser = make_parser(rows)
+    given = parser.read(argv, "")
+    variable, in_variable = _arguments_variable(rows)
+    before = _current_folder()
+    try:
+        os.chdir(directory)
+        put_first(directory)
+        config = _config_file(given, in_variable, variable, directory)
+        values = [
+            *_environment(rows),
+            *_tagged(config.values, "config file", config.name),
+            *_tagged(in_variable, "arguments variable", variable),
+            *_tagged(given, "command line", ""),
+        ]
+        warnings = config.warnings + parser.warnings
+        settings = _core.make_settings(values, directory, config.name, warnings)
+        os.chdir(settings.chdir)
+    except OSError as error:
+        os.chdir(before)
+        raise SettingsError(str(error)) from None
+    except BaseException:
+        os.chdir(before)
+        raise
+    put_first(settings.chdir)
+    return settings
+
+
+def _current_folder() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:  # removed under our feet
+        return "/"
+
+
+def _tagged(values: dict[str, Any], origin: Origin, where: str) -> Iterator[Given]:
+    for name, value in values.items():
+        yield (name, value, origin, where)
+
+
+def _environment(rows: list[SettingRow]) -> Iterator[Given]:
+    for row in rows:
+        variable = row["variable"]
+        if variable and variable in os.environ:
+            value = row["variable_prefix"] + os.environ[variable]
+            yield (row["name"], value, "environment", variable)
+
+
+def _arguments_variable(rows: list[SettingRow]) -> tuple[str, dict[str, Any]]:
+    for variable in ARGUMENT_VARIABLES:
+        text = os.environ.get(variable)
+        if text is None:
+            continue
+        parser = make_parser(rows)
+        try:
+            words = shlex.split(text)
+        except ValueError as error:
+            raise SettingsError(f"{variable} cannot be split into arguments: {error}") from None
+        values = parser.read(words, f"{variable}: ")
+        values.pop("wsgi_app", None)  # options only: the command line names the application
+        return variable, values
+    return "", {}
+
+
+def _config_file(
+    given: dict[str, Any], in_variable: dict[str, Any], variable: str, directory: str
+) -> config_file.ConfigFile:
+    if "config" in given:
+        location, whence = given["config"], "--config on the command line"
+    else:
+        location, whence = in_variable.get("config"), f"--config in {variable}"
+    found = config_file.find(location, directory)
+    if found is None:
+        return config_file.ConfigFile()
+    return config_file.read(found, directory, whence)
+
+
+# ---- options
+
+
+class Parser(argparse.ArgumentParser):
+    """An option for each row that has flags; --help shows those that work today."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            prog="winghorn",
+            usage="%(prog)s [OPTIONS] [APP_MODULE]",
+            description="Serve the WSGI application APP_MODULE, written MODULE[:NAME] or "
+            "MODULE:FACTORY(...).",
+            argument_default=argparse.SUPPRESS,
+            formatter_class=_Formatter,
+            add_help=False,
+        )
+        self.color = False  # Python 3.14 would colour the help
+        self.warnings: list[str] = []
+        self._whose = ""
+
+    def read(self, words: list[str], whose: str) -> dict[str, Any]:
+        """The values given by `words`; the first positional one is the application."""
+        self._whose = whose
+        parsed, unknown = self.parse_known_args(words)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{_meant(unknown)}")
+        values = dict(vars(parsed))
+        positional: list[str] = values.pop("positional", [])
+        if positional:
+            values["wsgi_app"] = positional[0]
+        if len(positional) > 1 and not whose:
+            ignored = " ".join(positional[1:])
+            self.warnings.append(f"only the first application is served; ignored: {ignored}")
+        return values
+
+    def error(self, message: str) -> NoReturn:
+        super().error(self._whose + message)
+
+
+class _Formatter(argparse.HelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28)
+
+
+class _SettingsPage(argparse.Action):
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        sys.stdout.write(_core.settings_page())
+        sys.exit(0)
+
+
+def make_parser(rows: list[SettingRow]) -> Parser:
+    """The parser for the rows of the settings table."""
+    parser = Parser()
+    general = parser.add_argument_group("General")
+    general.add_argument("-h", "--help", action="help", help="Show this and exit.")
+    version = f"winghorn (version {_core.__version__})"
+    general.add_argument(
+        "-v", "--version", action="version", version=version, help="Show the version and exit."
+    )
+    general.add_argument(
+        "--settings-page", action=_SettingsPage, nargs=0, help="Print docs/settings.md and exit."
+    )
+    groups = {"": parser.add_argument_group("Not supported yet")}
+    for row in rows:
+        if not row["flags"]:
+            continue
+        section = row["section"] if row["works"] else ""
+        if section not in groups:
+            groups[section] = parser.add_argument_group(section)
+        groups[section].add_argument(*row["flags"], **_option(row))
+    parser.add_argument("positional", nargs="*", metavar="APP_MODULE", help=argparse.SUPPRESS)
+    return parser
+
+
+def _option(row: SettingRow) -> dict[str, Any]:
+    option: dict[str, Any] = {"dest": row["name"], "help": _help(row)}
+    if row["kind"] == "flag":
+        return option | {"action": "store_const", "const": row["stores"]}
+    option["metavar"] = row["metavar"]
+    if row["kind"] == "list":
+        return option | {"action": "append"}
+    if row["kind"] == "integer":
+        option["type"] = int
+    elif row["kind"] == "octal":
+        option["type"] = octal
+    elif row["kind"] == "decimal":
+        option["type"] = float
+    if row["bare_value"] is not None:
+        option |= {"nargs": "?", "const": row["bare_value"]}
+    return option
+
+
+def _help(row: SettingRow) -> str:
+    if not row["works"]:
+        return argparse.SUPPRESS
+    shown = row["default"] not in {"", "None", "False"}
+    text = f"{row['help']} [{row['default']}]" if shown else row["help"]
+    return text.replace("%", "%%")
+
+
+def octal(text: str) -> int:
+    """A mode: 0o22 and 0x12 as Python has them, and 0022 as chmod has it."""
+    try:
+        return int(text, 0)
+    except ValueError:
+        return int(text, 8) if text.startswith("0") else _not_a_number(text)
+
+
+def _not_a_number(text: str) -> NoReturn:
+    raise ValueError(f"{text!r} is not a number")
+
+
+def _meant(unknown: list[str]) -> str:
+    for word in unknown:
+        near = _core.nearest_flag(word.partition("=")[0]) if word.startswith("--") else ""
+        if near:
+            return f" (did you mean {near}?)"
+    return ""

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#include "python/module/engine_settings_from.h"
+
+#include <cstdlib>
+
+namespace winghorn {
+namespace {
+
+Limits limits_from(const config::Settings& settings) {
+  Limits limits;
+  limits.request_line_bytes = settings.limit_request_line_bytes;
+  limits.header_fields = settings.limit_request_fields;
+  limits.header_field_bytes = settings.limit_request_field_bytes;
+  limits.body_memory_bytes = settings.body_buffer_bytes;
+  limits.body_spill_bytes = settings.spill_limit_bytes;
+  limits.connections = settings.worker_connections;
+  limits.keepalive = settings.keepalive;
+  limits.head = settings.head_timeout;
+  limits.body = settings.body_timeout;
+  limits.write = settings.write_timeout;
+  return limits;
+}
+
+RequestTimes request_times_from(const config::Settings& settings) {
+  RequestTimes times;
+  times.timeout = settings.request_timeout;
+  times.by_prefix = settings.request_timeouts;
+  times.status = settings.request_timeout_status;
+  times.grace = settings.request_timeout_grace;
+  times.extension = settings.request_timeout_extension;
+  times.stuck_slots = settings.stuck_slots_limit;
+  times.slow = settings.slow_request;
+  return times;
+}
+
+HeaderMap header_map_named(const std::string& word) {
+  if (word == "dangerous") return HeaderMap::Dangerous;
+  return word == "refuse" ? HeaderMap::Refuse : HeaderMap::Drop;
+}
+
+}  // namespace
+
+std::string spill_directory(const config::Settings& settings) {
+  if (!settings.worker_tmp_dir.empty()) return settings.worker_tmp_dir;
+  for (const auto& [name, value] : settings.environment) {
+    if (name == "TMPDIR" && !value.empty()) return value;
+  }
+  const char* temporary = std::getenv("TMPDIR");
+  return temporary != nullptr && *temporary != '\0' ? temporary : "/tmp";
+}
+
+EngineSettings engine_settings_from(const config::Settings& settings) {
+  const bool sync = settings.worker_class == config::WorkerClass::Sync;
+  EngineSettings engine;
+  engine.limits = limits_from(settings);
+  engine.leniency = {settings.permit_obsolete_folding, settings.strip_header_spaces,
+                     settings.permit_unconventional_http_method,
+                     settings.permit_unconventional_http_version, settings.casefold_http_method};
+  engine.header_policy = {settings.secure_scheme_headers, settings.forwarder_headers,
+                          header_map_named(settings.header_map)};
+  engine.spill_directory = spill_directory(settings);
+  engine.forwarded_allow_ips = settings.forwarded_allow_ips;
+  engine.request_times = request_times_from(settings);
+  engine.keep_alive = settings.keepalive > Seconds(0);
+  engine.slots = sync ? 1U : static_cast<unsigned>(settings.threads);
+  engine.stuck_means_the_call = sync;
+  engine.timeout = settings.timeout.value_or(Seconds(0));
+  engine.graceful_timeout = settings.graceful_timeout;
+  if (settings.accesslog) engine.access_log_format = settings.access_log_format;
+  return engine;
+}
+
+}  // namespace winghorn

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include "python/module/serving.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/config/make_settings.h"
+#include "core/config/settings_table.h"
+#include "core/http/spill_check.h"
+#include "core/log/log.h"
+#include "core/scoreboard/scoreboard.h"
+#include "python/gil/error_text.h"
+#include "python/module/engine_settings_from.h"
+#include "python/module/status.h"
+#include "python/module/worker.h"
+#include "python/wsgi/types.h"
+#include "supervisor/arbiter.h"
+
+namespace nb = nanobind;
+
+namespace winghorn {
+namespace {
+
+supervisor::ArbiterSettings arbiter_settings(const nb::object& object,
+                                             const nb::object& load_application) {
+  const auto& settings = nb::cast<const config::LoadedSettings&>(object).settings;
+  supervisor::ArbiterSettings made;
+  made.addresses = settings.bind;
+  made.bind = {settings.backlog, static_cast<mode_t>(settings.umask)};
+  made.workers = static_cast<unsigned>(settings.workers);
+  made.threads = static_cast<unsigned>(settings.threads);
+  made.timeout = settings.timeout.value_or(Seconds(0));
+  made.graceful_timeout = settings.graceful_timeout;
+  made.worker_class = settings.worker_class_name;
+  made.log = {settings.errorlog, settings.accesslog.value_or("")};
+  if (settings.accesslog) {
+    made.access_format = log::AccessFormat::compile(settings.access_log_format).value();
+  }
+  made.log_level = log::level_named(settings.loglevel).value_or(log::Level::Info);
+  made.log_format = log::format_named(settings.log_format).value_or(log::Format::Text);
+  made.config_file = settings.config_file;
+  made.warnings = settings.warnings;
+  if (std::string warning = spill_warning(spill_directory(settings)); !warning.empty()) {
+    made.warnings.push_back(std::move(warning));
+  }
+  made.worker_main = [object, load_application](supervisor::WorkerPlace& place) {
+    return run_worker(place, object, load_application);
+  };
+  return made;
+}
+
+// The Python around the arbiter: what it needs before and after a fork and a wait, and on HUP.
+class Interpreter {
+ public:
+  Interpreter(nb::object load_settings, nb::object load_application)
+      : load_settings_(std::move(load_settings)), load_application_(std::move(load_application)) {}
+
+  supervisor::Hooks hooks() {
+    supervisor::Hooks hooks;
+    hooks.before_fork = [] { PyOS_BeforeFork(); };
+    hooks.after_fork_parent = [] { PyOS_AfterFork_Parent(); };
+    hooks.after_fork_child = [] { PyOS_AfterFork_Child(); };
+    hooks.before_wait = [this] { saved_ = PyEval_SaveThread(); };
+    hooks.after_wait = [this] { PyEval_RestoreThread(saved_); };
+    hooks.reload = [this] { return reload(); };
+    return hooks;
+  }
+
+ private:
+  Result<supervisor::ArbiterSettings> reload() {
+    try {
+      return arbiter_settings(load_settings_(), load_application_);
+    } catch (nb::python_error& error) {
+      return Failure{gil::text_of(gil::Gil::held(), error.value().ptr()), 0};
+    }
+  }
+
+  nb::object load_settings_;
+  nb::object load_application_;
+  PyThreadState* saved_ = nullptr;
+};
+
+int fail(const std::string& text) {
+  std::fprintf(stderr, "%s\n", text.c_str());
+  return 1;
+}
+
+// TTIN and reloads change how many workers there are and how many threads each has; shared memory cannot
+// grow, and where memory is not overcommitted what is reserved counts. So there is room for four times the
+// workers that were asked for, in two generations, and twice the threads; never for less than a small
+// server might want, nor more than the settings allow.
+Result<Scoreboard> reserve_scoreboard(const supervisor::ArbiterSettings& settings) {
+  constexpr unsigned kFewestSeats = 128;
+  constexpr unsigned kFewestThreads = 64;
+  const auto most_threads = static_cast<unsigned>(config::find_setting("threads")->most);
+  const unsigned seats = std::clamp(8 * settings.workers, kFewestSeats, Scoreboard::kMostSeats);
+  const unsigned threads = std::clamp(2 * settings.threads, kFewestThreads, most_threads);
+  return Scoreboard::create(seats, threads);
+}
+
+int serve(const nb::object& object, const nb::object& load_settings,
+          const nb::object& load_application) {
+  supervisor::ArbiterSettings settings = arbiter_settings(object, load_application);
+  Status opened = log::open(settings.log, settings.log_level, settings.log_format);
+  if (!opened) return fail(opened.error().text());
+  Result<Scoreboard> board = reserve_scoreboard(settings);
+  if (!board) return fail("Error: " + board.error().text());
+  Interpreter interpreter(load_settings, load_application);
+  show_status_of(&board.value());
+  const int status =
+      supervisor::run_arbiter(std::move(settings), interpreter.hooks(), board.value());
+  show_status_of(nullptr);
+  return status;
+}
+
+void say(int level, const std::string& text) {
+  // Python's levels: 10 debug, 20 info, 30 warning, 40 error, 50 critical.
+  const int step = std::clamp(level / 10, 1, 5) - 1;
+  if (log::wanted(static_cast<log::Level>(step))) log::say(static_cast<log::Level>(step), text);
+}
+
+}  // namespace
+
+void bind_serving(nb::module_& module) {
+  module.def("serve", &serve, nb::arg("settings"), nb::arg("load_settings"),
+             nb::arg("load_application"));
+  module.def("say", [](int level, nb::handle text) {
+    say(level, gil::text_of(gil::Gil::held(), text.ptr()));
+  });
+  module.def("say_access", [](nb::handle text) {
+    log::say_access(gil::text_of(gil::Gil::held(), text.ptr()) + "\n");
+  });
+  module.def("log_level", [] { return (static_cast<int>(log::lowest_wanted.load()) + 1) * 10; });
+  if (!wsgi::set_up(gil::Gil::held()) ||
+      wsgi::make_exceptions(gil::Gil::held(), module.ptr()) == nullptr) {
+    throw nb::python_error();
+  }
+}
+
+}  // namespace winghorn

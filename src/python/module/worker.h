@@ -1,0 +1,18 @@
+// worker.h: what a forked worker does: load the application, serve, go.
+//
+// Called in the child with the interpreter lock held; returns the exit code and does not finalize the
+// interpreter: threads of the application may still run, and finalizing beside them aborts.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include "core/config/settings.h"
+#include "supervisor/worker_place.h"
+
+namespace winghorn {
+
+int run_worker(supervisor::WorkerPlace& place, const nanobind::object& settings,
+               const nanobind::object& load_application);
+
+}  // namespace winghorn
