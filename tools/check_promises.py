@@ -43,8 +43,8 @@ def read_promises(text: str) -> list[Promise]:
 
 
 def test_key(case: ElementTree.Element) -> str:
-    """A test's name as the table spells it, without pytest's parameters."""
-    name = case.get("name", "")
+    """A test's name as the table spells it, without what pytest and ctest say of its parameters."""
+    name = case.get("name", "").partition("  # GetParam")[0]
     place = case.get("classname", "")
     if not place.startswith("tests."):
         return f"ctest:{name}"

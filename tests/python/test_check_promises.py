@@ -20,6 +20,7 @@ PYTEST = """<testsuites><testsuite>
 CTEST = """<testsuite>
   <testcase name="Fd.Closes" classname="Fd.Closes" status="run"/>
   <testcase name="Fd.Never" classname="Fd.Never" status="disabled"/>
+  <testcase name="All/Fd.Each/Small  # GetParam() = 8-byte object" status="run"/>
 </testsuite>"""
 
 
@@ -39,6 +40,7 @@ def results(tmp_path: Path) -> dict[str, set[str]]:
         ("tests/process/test_a.py::test_gone", "did not run"),
         ("ctest:Fd.Closes", None),
         ("ctest:Fd.Never", "was skipped"),
+        ("ctest:All/Fd.Each/Small", None),
         ("ctest:Fd.Gone", "did not run"),
     ],
 )

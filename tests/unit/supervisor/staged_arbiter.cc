@@ -142,8 +142,12 @@ StagedArbiter::StagedArbiter(Staging staging)
 }
 
 StagedArbiter::~StagedArbiter() {
-  const std::vector<pid_t> workers = has_ended_ ? std::vector<pid_t>{} : children();
+  std::vector<pid_t> workers;
   if (!has_ended_) {
+    // Standing still, it makes no other worker between the look at its children and its end.
+    ::kill(pid_, SIGSTOP);
+    ::waitpid(pid_, nullptr, WUNTRACED);
+    workers = children();
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
