@@ -102,6 +102,7 @@ def log_level() -> int:
 class SlotStatus(TypedDict):
     """What one slot of a worker does."""
 
+    number: int
     busy: bool
     phase: str  # "idle", "running", "waiting for the client to read", ...
     method: str  # of the request that runs in it; "" when none does
@@ -120,7 +121,7 @@ class WorkerStatus(TypedDict):
     connections: int
     queued: int  # complete requests that wait for a slot
     requests: int  # done
-    slots: list[SlotStatus]
+    slots: list[SlotStatus]  # also those that stand in for stuck ones, while they are busy
 
 def status() -> list[WorkerStatus]:
     """Every worker of this server, also as seen from one of them; [] where no server runs.

@@ -453,10 +453,10 @@ def _worker_rows(worker: _core.WorkerStatus) -> Iterator[tuple[str, str]]:
         f"{worker['requests']:,} requests done"
     )
     yield f"worker {worker['number']}, pid {worker['pid']}{own}", f"{worker['state']}: {counts}"
-    for number, slot in enumerate(worker["slots"]):
+    for slot in worker["slots"]:
         request = f" {slot['method']} {slot['target']} from {slot['peer'] or 'a unix socket'}"
         since = f", {slot['seconds']:.1f} s"
-        yield f"slot {number}", slot["phase"] + (request + since if slot["busy"] else "")
+        yield f"slot {slot['number']}", slot["phase"] + (request + since if slot["busy"] else "")
 
 
 def _duration(seconds: float) -> str:

@@ -313,8 +313,9 @@ Status Arbiter::check_room(const ArbiterSettings& settings) const {
   if (settings.workers > most_workers()) {
     return too_many("workers", settings.workers, most_workers());
   }
-  if (settings.threads > board_.slots_per_seat()) {
-    return too_many("threads", settings.threads, board_.slots_per_seat());
+  const unsigned slots = settings.threads + settings.stuck_slots_limit;
+  if (slots > board_.slots_per_seat()) {
+    return too_many("threads + stuck_slots_limit", slots, board_.slots_per_seat());
   }
   return Nothing{};
 }

@@ -34,9 +34,10 @@ struct ArbiterSettings {
   std::vector<config::BindAddress> addresses;
   BindOptions bind;
   unsigned workers = 1;
-  unsigned threads = 1;               // of a worker
-  Seconds timeout{30};                // without progress; 0: never
-  Seconds graceful_timeout{30};       // for a worker that was asked to leave
+  unsigned threads = 1;            // of a worker
+  unsigned stuck_slots_limit = 0;  // threads that may take the place of those that do not come back
+  Seconds timeout{30};             // without progress; 0: never
+  Seconds graceful_timeout{30};    // for a worker that was asked to leave
   std::string worker_class = "sync";  // as shown
   log::Places log;                    // of the arbiter while this generation is the wanted one
   log::Level log_level = log::Level::Info;

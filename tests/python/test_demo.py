@@ -110,6 +110,7 @@ def test_page_shows_every_worker_and_escapes_their_requests(
 ) -> None:
     """The table of slots has each worker with what runs in it, as text and never as markup."""
     idle: _core.SlotStatus = {
+        "number": 1,
         "busy": False,
         "phase": "idle",
         "method": "",
@@ -119,6 +120,7 @@ def test_page_shows_every_worker_and_escapes_their_requests(
     }
     busy: _core.SlotStatus = {
         **idle,
+        "number": 0,
         "busy": True,
         "phase": "running",
         "method": "GET",

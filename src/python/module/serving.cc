@@ -32,6 +32,9 @@ supervisor::ArbiterSettings arbiter_settings(const nb::object& object,
   made.bind = {settings.backlog, static_cast<mode_t>(settings.umask)};
   made.workers = static_cast<unsigned>(settings.workers);
   made.threads = static_cast<unsigned>(settings.threads);
+  // An application that was promised one thread is not given a second one.
+  const bool has_spares = settings.worker_class != config::WorkerClass::Sync;
+  made.stuck_slots_limit = has_spares ? settings.stuck_slots_limit : 0;
   made.timeout = settings.timeout.value_or(Seconds(0));
   made.graceful_timeout = settings.graceful_timeout;
   made.worker_class = settings.worker_class_name;
@@ -90,14 +93,16 @@ int fail(const std::string& text) {
 
 // TTIN and reloads change how many workers there are and how many threads each has; shared memory cannot
 // grow, and where memory is not overcommitted what is reserved counts. So there is room for four times the
-// workers that were asked for, in two generations, and twice the threads; never for less than a small
-// server might want, nor more than the settings allow.
+// workers that were asked for, in two generations, and twice the threads, those that replace stuck ones
+// among them; never for less than a small server might want, nor more than the settings allow.
 Result<Scoreboard> reserve_scoreboard(const supervisor::ArbiterSettings& settings) {
   constexpr unsigned kFewestSeats = 128;
   constexpr unsigned kFewestThreads = 64;
-  const auto most_threads = static_cast<unsigned>(config::find_setting("threads")->most);
+  const auto most_threads = static_cast<unsigned>(config::find_setting("threads")->most +
+                                                  config::find_setting("stuck_slots_limit")->most);
   const unsigned seats = std::clamp(8 * settings.workers, kFewestSeats, Scoreboard::kMostSeats);
-  const unsigned threads = std::clamp(2 * settings.threads, kFewestThreads, most_threads);
+  const unsigned threads =
+      std::clamp(2 * (settings.threads + settings.stuck_slots_limit), kFewestThreads, most_threads);
   return Scoreboard::create(seats, threads);
 }
 

@@ -37,10 +37,10 @@ nb::object text(Bytes bytes) {
   return nb::steal(PyUnicode_DecodeLatin1(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), ""));
 }
 
-nb::dict slot_status(unsigned seat, unsigned number) {
-  const SlotSnapshot slot = shown->read_slot(seat, number).value_or(SlotSnapshot{});
+nb::dict slot_status(unsigned number, const SlotSnapshot& slot) {
   const RequestSnapshot& running = slot.request;
   nb::dict out;
+  out["number"] = number;
   out["busy"] = slot.busy();
   out["phase"] = text(winghorn::name_of(slot.phase));
   out["method"] = text(running.method);
@@ -54,8 +54,10 @@ nb::dict worker_status(unsigned seat) {
   const SeatRow& row = shown->seat(seat);
   nb::list slots;
   const std::uint64_t count = row.arbiter.slots.get();
-  for (unsigned slot = 0; slot < count && slot < shown->slots_per_seat(); ++slot) {
-    slots.append(slot_status(seat, slot));
+  for (unsigned slot = 0; slot < shown->slots_per_seat(); ++slot) {
+    const SlotSnapshot read = shown->read_slot(seat, slot).value_or(SlotSnapshot{});
+    // Behind the configured ones are those that stand in for threads that do not come back.
+    if (slot < count || read.busy()) slots.append(slot_status(slot, read));
   }
   nb::dict out;
   out["pid"] = row.arbiter.pid.get();

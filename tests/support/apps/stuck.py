@@ -21,6 +21,7 @@ from typing import Any
 import requests
 
 import winghorn
+from winghorn import _core
 
 FINITE_SECONDS = 2.0
 """How long the kinds last that nothing can end."""
@@ -100,6 +101,9 @@ def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         return _say(start_response, kept(environ))
     elif path == "edge":
         compute(random.uniform(0.01, 0.03))
+    elif path == "slots":
+        (worker,) = _core.status()
+        return _say(start_response, repr([slot["number"] for slot in worker["slots"]]))
     elif path == "socket":
         answer_by_itself(environ["gunicorn.socket"])
     elif path == "gone":

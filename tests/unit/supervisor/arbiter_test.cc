@@ -368,7 +368,9 @@ TEST(Arbiter, AReloadIsRefusedWhatTheBoardHasNoRoomFor) {
   arbiter.stage().reload_workers = 3;
   arbiter.stage().reload_threads = 2;
   arbiter.send(SIGHUP);
-  EXPECT_TRUE(arbiter.logs("threads = 2 is more than the 1 that this server has made room for"));
+  EXPECT_TRUE(
+      arbiter.logs("threads + stuck_slots_limit = 2 is more than the 1 that this server has "
+                   "made room for"));
   arbiter.stage().reload_threads = 1;
   arbiter.send(SIGHUP);
   ASSERT_TRUE(arbiter.becomes_ready(3));
