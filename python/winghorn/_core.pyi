@@ -121,6 +121,7 @@ class WorkerStatus(TypedDict):
     connections: int
     queued: int  # complete requests that wait for a slot
     requests: int  # done
+    refused: int  # answered 503: too many waited for a slot, or too long
     slots: list[SlotStatus]  # also those that stand in for stuck ones, while they are busy
 
 def status() -> list[WorkerStatus]:

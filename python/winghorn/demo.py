@@ -450,7 +450,7 @@ def _worker_rows(worker: _core.WorkerStatus) -> Iterator[tuple[str, str]]:
     own = " (this one)" if worker["pid"] == os.getpid() else ""
     counts = (
         f"{worker['connections']:,} connections, {worker['queued']:,} queued, "
-        f"{worker['requests']:,} requests done"
+        f"{worker['requests']:,} requests done, {worker['refused']:,} refused"
     )
     yield f"worker {worker['number']}, pid {worker['pid']}{own}", f"{worker['state']}: {counts}"
     for slot in worker["slots"]:

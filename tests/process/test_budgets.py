@@ -8,6 +8,7 @@ the first requests are in neither figure.
 
 from __future__ import annotations
 
+import os
 import re
 import resource
 import shutil
@@ -15,6 +16,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -282,3 +284,39 @@ def test_bytes_of_an_idle_connection(serve: Serve) -> None:
             client.close()
     assert [server.pid, *server.workers()] == pids, f"a worker died; log:\n{server.log.text}"
     hold("idle connection", grown / count, BUDGETS["idle"]["connection_bytes"])
+
+
+# ---- page faults of large bodies ---------------------------------------------------------------
+
+
+def minor_faults(pid: int) -> int:
+    """How often the process touched memory that it had not, or not any more."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[7])
+
+
+def test_page_faults_of_large_bodies(serve: Serve) -> None:
+    """Many bodies that arrive at once use the same memory one after the other."""
+    server = serve("bench_wsgi:echo", cwd=APPS)
+    (worker,) = server.workers()
+    body = b"x" * 32768
+    head = f"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    rounds = 20
+    with ExitStack() as stack:
+        clients = [stack.enter_context(server.client()) for _ in range(32)]
+
+        def all_at_once() -> None:
+            os.kill(worker, signal.SIGSTOP)
+            for client in clients:
+                client.send(head + body)
+            os.kill(worker, signal.SIGCONT)
+            for client in clients:
+                assert client.read_response().body == body
+
+        for _ in range(3):
+            all_at_once()
+        before = minor_faults(worker)
+        for _ in range(rounds):
+            all_at_once()
+        faults = (minor_faults(worker) - before) / (rounds * len(clients))
+    hold("page faults of an echo", faults, BUDGETS["echo"]["page_faults"])

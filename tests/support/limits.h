@@ -14,6 +14,7 @@ inline Limits wide_limits() {
   limits.body_memory_bytes = 128UL * 1024;
   limits.body_spill_bytes = 1ULL << 30;
   limits.connections = 20000;
+  limits.queued_requests = 2048;
   limits.keepalive = Seconds(75);
   limits.head = Seconds(30);
   limits.body = Seconds(30);

@@ -281,6 +281,8 @@ void fill_deadlines(Checker& checker, Settings& out) {
   out.request_timeout_extension = checker.duration("request_timeout_extension");
   out.stuck_slots_limit = static_cast<unsigned>(checker.number("stuck_slots_limit"));
   out.slow_request = checker.duration("slow_request");
+  out.queue_limit = static_cast<std::size_t>(checker.number("queue_limit"));
+  out.queue_timeout = checker.duration("queue_timeout");
   out.socket_timeout = checker.duration("socket_timeout");
 }
 

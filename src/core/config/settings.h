@@ -53,7 +53,9 @@ struct Settings {
   Nanos request_timeout_grace{0};
   Nanos request_timeout_extension{0};
   unsigned stuck_slots_limit = 0;
-  Nanos slow_request{0};    // 0: none is
+  Nanos slow_request{0};  // 0: none is
+  std::size_t queue_limit = 0;
+  Nanos queue_timeout{0};   // 0: for ever
   Nanos socket_timeout{0};  // 0: Python's default
 
   // A connection's clocks and buffers.

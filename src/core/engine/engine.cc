@@ -316,6 +316,7 @@ void Engine::show_counts() {
   row.queued.set(ownership_.queued());
   row.connections.set(loop_.connections());
   row.requests_done.set(loop_.requests_done());
+  row.requests_refused.set(loop_.requests_refused());
 }
 
 void Engine::queue_or_refuse(Exchange& exchange) {

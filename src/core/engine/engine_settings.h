@@ -20,6 +20,7 @@ struct RequestTimes {
   Nanos extension{};                                     // the most that an application may add
   unsigned stuck_slots = 0;  // so many that do not come to an end are replaced
   Nanos slow{};              // told of, and let go on
+  Nanos queue{};             // waiting for a slot; then 503
 };
 
 struct EngineSettings {

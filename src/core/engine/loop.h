@@ -93,7 +93,8 @@ class Loop {
 
   void flush();
   bool flush_is_due(Instant now) const {
-    return !deferred_.empty() && now - oldest_deferred_ >= Millis(1);
+    return !deferred_.empty() &&
+           (now - oldest_deferred_ >= Millis(1) || deferred_bytes_ >= settings_.limits.batch_bytes);
   }
   bool has_deferred() const { return !deferred_.empty(); }
   void fire_clocks();
@@ -129,6 +130,7 @@ class Loop {
 
   std::size_t connections() const { return connections_in_use_; }
   std::uint64_t requests_done() const { return requests_done_; }
+  std::uint64_t requests_refused() const { return requests_refused_; }
   // Answers a ready exchange that no slot will run.
   void refuse(Exchange& exchange, int status);
   // It waits or runs for long: see to it that its client's going is noticed.
@@ -181,6 +183,8 @@ class Loop {
   void look_after(Exchange& exchange);
   void fire_request_clocks();
   void deadline_has_passed(Exchange& exchange);
+  bool has_waited_too_long(const Exchange& exchange) const;
+  void turn_away(Exchange& exchange);
   void take_leave(Connection& connection);
   void record(Exchange& exchange);
   void note_reply(const Exchange& exchange);
@@ -235,11 +239,13 @@ class Loop {
   int event_count_ = 0;
   int event_next_ = 0;
   std::deque<Exchange*> ready_;
+  std::uint64_t ready_bytes_ = 0;  // of bodies, since it was empty
   std::deque<Connection*> again_;  // want another turn
   std::size_t again_left_ = 0;     // of them, this turn
   std::vector<Connection*> deferred_;
   std::vector<Connection*> flushing_;
   Instant oldest_deferred_;
+  std::uint64_t deferred_bytes_ = 0;  // of bodies, at least those of deferred_
   std::array<DeadlineList, static_cast<std::size_t>(Waiting::Count)> clocks_;
   std::vector<char> buffer_;  // of one read
   Exchange* inline_ = nullptr;
@@ -256,6 +262,7 @@ class Loop {
   bool draining_ = false;
   bool leaving_ = false;  // the process is about to end
   std::uint64_t requests_done_ = 0;
+  std::uint64_t requests_refused_ = 0;  // given no slot: too many waited, or too long
   std::atomic<bool> forked_{false};
 };
 

@@ -18,10 +18,26 @@ void Loop::fire_request_clocks() {
   if (!due || *due > now_) return;
   drain_home();  // what is done is not late
   while (Exchange* exchange = request_clocks_.next_slow(now_)) slots_.slow(*exchange);
+  while (Exchange* exchange = request_clocks_.next_kept_waiting(now_)) {
+    // One that has not been given out yet is met by next_ready(); of one that a slot has, nobody waits.
+    if (exchange->notes.given_out && slots_.take_back(*exchange)) turn_away(*exchange);
+  }
   while (Exchange* exchange = request_clocks_.next_overdue(now_)) {
     // One that has not been given out yet is met by next_ready().
     if (exchange->notes.given_out) deadline_has_passed(*exchange);
   }
+}
+
+bool Loop::has_waited_too_long(const Exchange& exchange) const {
+  const Nanos most = settings_.request_times.queue;
+  return most > Nanos(0) && now_ - exchange.notes.ready >= most;
+}
+
+// No slot has it, and none will.
+void Loop::turn_away(Exchange& exchange) {
+  Connection& connection = owner_of(exchange);
+  if (connection.state == ConnectionState::Broken) return destroy(connection);
+  refuse(exchange, kNotBegun);
 }
 
 // The client is answered now, whatever the slot does, if one has it.

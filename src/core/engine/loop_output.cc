@@ -67,6 +67,7 @@ void Loop::come_home(Exchange& exchange) {
 void Loop::deliver(Exchange& exchange) {
   Connection& connection = owner_of(exchange);
   if (connection.state == ConnectionState::Broken) return;
+  deferred_bytes_ += exchange.reply.ahead();
   obey(connection, connection.protocol->collect(exchange));
   if (connection.state != ConnectionState::Broken) want_flush(connection);
 }
@@ -82,6 +83,7 @@ void Loop::want_flush(Connection& connection) {
 
 void Loop::flush() {
   std::swap(flushing_, deferred_);
+  deferred_bytes_ = 0;
   for (Connection* connection : flushing_) {
     if (!connection->flush_wanted) continue;  // was destroyed since
     connection->flush_wanted = false;
@@ -339,6 +341,7 @@ const Exchange* Loop::find_running(std::uint64_t exchange) const {
 void Loop::refuse(Exchange& exchange, int status) {
   const CrashTable::Hold hold(crash_table_, owner_of(exchange));
   exchange.withdraw();
+  ++requests_refused_;
   answer_by_server(exchange, status);
 }
 

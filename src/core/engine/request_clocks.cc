@@ -9,6 +9,7 @@ namespace winghorn {
 
 RequestClocks::RequestClocks(const RequestTimes& times) : times_(times) {
   slow_.set_patience(times.slow);
+  waiting_.set_patience(times.queue);
   if (times.timeout > Nanos(0)) common_ = &group_of(times.timeout);
   for (const auto& [prefix, patience] : times.by_prefix) {
     prefixes_.emplace_back(prefix, patience > Nanos(0) ? &group_of(patience) : nullptr);
@@ -38,14 +39,15 @@ RequestClocks::Group* RequestClocks::group_for(Bytes path) {
 
 void RequestClocks::begin(RequestClock& clock, Exchange& exchange, Instant ready) {
   Group* const group = group_for(exchange.head.path);
-  if (group == nullptr && times_.slow <= Nanos(0)) return;
+  if (group == nullptr && times_.slow <= Nanos(0) && times_.queue <= Nanos(0)) return;
   clock.exchange = &exchange;
-  clock.deadline.clock = clock.slowness.clock = &clock;
+  clock.deadline.clock = clock.slowness.clock = clock.waiting.clock = &clock;
   if (group != nullptr) {
     exchange.deadline.set(ready + group->patience, group->patience, times_.extension);
     group->list.arm(clock.deadline, ready);
   }
   if (times_.slow > Nanos(0)) slow_.arm(clock.slowness, ready);
+  if (times_.queue > Nanos(0)) waiting_.arm(clock.waiting, ready);
 }
 
 void RequestClocks::end(RequestClock& clock) {
@@ -53,6 +55,7 @@ void RequestClocks::end(RequestClock& clock) {
   clock.exchange = nullptr;
   DeadlineList::disarm(clock.deadline);
   DeadlineList::disarm(clock.slowness);
+  DeadlineList::disarm(clock.waiting);
   if (clock.moved_to) moved_.erase({*clock.moved_to, &clock});
   clock.moved_to.reset();
 }
@@ -87,8 +90,12 @@ Exchange* RequestClocks::next_overdue(Instant now) {
   return nullptr;
 }
 
-Exchange* RequestClocks::next_slow(Instant now) {
-  DeadlineNode* const node = slow_.expired(now);
+Exchange* RequestClocks::next_slow(Instant now) { return take_expired(slow_, now); }
+
+Exchange* RequestClocks::next_kept_waiting(Instant now) { return take_expired(waiting_, now); }
+
+Exchange* RequestClocks::take_expired(DeadlineList& list, Instant now) {
+  DeadlineNode* const node = list.expired(now);
   if (node == nullptr) return nullptr;
   DeadlineList::disarm(*node);
   return static_cast<RequestClock::Node*>(node)->clock->exchange;
@@ -101,6 +108,7 @@ std::optional<Instant> RequestClocks::next_due() const {
     if (!group.list.empty()) consider(group.list.first());
   }
   if (!slow_.empty()) consider(slow_.first());
+  if (!waiting_.empty()) consider(waiting_.first());
   if (!moved_.empty()) consider(moved_.begin()->first);
   return next;
 }

@@ -1,4 +1,4 @@
-// request_clocks.h: when each request must be answered, and when it is slow enough to be told of.
+// request_clocks.h: when each request must be answered, has waited too long, or is slow enough to be told of.
 //
 // A path has its time: that of the longest prefix in RequestTimes::by_prefix, else the common one. Requests
 // that have equally long stand in one list, so that beginning and ending cost the same however many there
@@ -29,6 +29,7 @@ struct RequestClock {
   Exchange* exchange = nullptr;  // null: no clock runs
   Node deadline;
   Node slowness;
+  Node waiting;
   std::optional<Instant> moved_to;  // of a deadline that stands apart
 };
 
@@ -43,7 +44,9 @@ class RequestClocks {
   Exchange* next_overdue(Instant now);
   // The next that has become slow; it is told once.
   Exchange* next_slow(Instant now);
-  // When one of the two may have something to say.
+  // The next that could run so long ago that it should not wait any more, if it still does; once for each.
+  Exchange* next_kept_waiting(Instant now);
+  // When one of them may have something to say.
   std::optional<Instant> next_due() const;
 
  private:
@@ -57,6 +60,7 @@ class RequestClocks {
   Group* group_for(Bytes path);
   bool is_overdue(RequestClock& clock, Instant now);
   Exchange* finish(RequestClock& clock);
+  static Exchange* take_expired(DeadlineList& list, Instant now);
 
   const RequestTimes& times_;
   std::deque<Group> groups_;                              // one for each time
@@ -64,6 +68,7 @@ class RequestClocks {
   Group* common_ = nullptr;
   Moved moved_;
   DeadlineList slow_;
+  DeadlineList waiting_;
 };
 
 }  // namespace winghorn

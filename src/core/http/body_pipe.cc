@@ -70,6 +70,12 @@ std::uint64_t BodyPipe::room_locked() const {
   return limits_->body_memory_bytes - in_memory + spill_limit_;
 }
 
+void BodyPipe::expect(std::uint64_t bytes) {
+  const std::uint64_t most = std::min<std::uint64_t>(limits_->body_memory_bytes, kMemoryKept);
+  const std::scoped_lock lock(mutex_);
+  memory_.reserve(static_cast<std::size_t>(std::min(bytes, most)));
+}
+
 Status BodyPipe::put(Bytes bytes) {
   const Bytes rest = keep_in_memory(bytes);
   return rest.empty() ? Status(Nothing{}) : spill(rest);

@@ -51,6 +51,8 @@ class BodyPipe {
   // The owner's side.
   std::uint64_t room() const;  // how many bytes put() takes now
   Status put(Bytes bytes);     // at most room(); fails when the spill file does
+  // So much comes now and soon: memory grows in one step, but not for more than is cheap to promise.
+  void expect(std::uint64_t bytes);
   void end(BodyState state, std::string fault = {});  // Open is not an end
   bool full() const { return room() == 0; }
 

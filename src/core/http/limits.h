@@ -30,12 +30,16 @@ struct Limits {
   std::size_t read_bytes = 128 * 1024;
   std::size_t read_bytes_per_turn = 256 * 1024;
 
+  // Of all connections together: bodies read before any of them runs, and replies collected before any of
+  // them is sent. More would have left the processor's cache when its turn comes.
+  std::size_t batch_bytes = 64 * 1024;
+
   // The reply: bytes that the application may be ahead of its client.
   std::size_t reply_ahead_bytes = 1024 * 1024;
 
   // Connections and requests of one worker.
   std::size_t connections = 0;
-  std::size_t queued_requests = 2048;  // beyond: 503 with Retry-After
+  std::size_t queued_requests = 0;  // that wait for a slot; beyond: 503 with Retry-After
 
   // Clocks. Head is measured over the whole head; body and write are windows in which at least
   // `min_rate_bytes_per_second` must have moved.

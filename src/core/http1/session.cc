@@ -179,6 +179,7 @@ Verdict Session::read_sized_body(Bytes& in) {
   const std::uint64_t wanted = std::min<std::uint64_t>(in.size(), body_left_);
   const auto count = static_cast<std::size_t>(std::min(wanted, exchange_->body.room()));
   if (count == 0) return Verdict::KeepGoing;
+  if (count < body_left_) exchange_->body.expect(body_left_);
   if (!exchange_->body.put(in.substr(0, count)))
     return fault(BodyState::NoSpace, no_space_for_body());
   in.remove_prefix(count);

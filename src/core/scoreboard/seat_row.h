@@ -57,6 +57,7 @@ struct SeatRow {
     Word connections;
     Word queued;  // complete requests that wait for a slot
     Word requests_done;
+    Word requests_refused;  // of them: answered 503, too many waited or too long
     Word listeners_closed_at;
     Word request_rows;  // so many of them were ever used
     Word rowless;       // requests that have found none free

@@ -13,6 +13,7 @@ Limits limits_from(const config::Settings& settings) {
   limits.header_field_bytes = settings.limit_request_field_bytes;
   limits.body_memory_bytes = settings.body_buffer_bytes;
   limits.body_spill_bytes = settings.spill_limit_bytes;
+  limits.queued_requests = settings.queue_limit;
   limits.connections = settings.worker_connections;
   limits.keepalive = settings.keepalive;
   limits.head = settings.head_timeout;
@@ -30,6 +31,7 @@ RequestTimes request_times_from(const config::Settings& settings) {
   times.extension = settings.request_timeout_extension;
   times.stuck_slots = settings.stuck_slots_limit;
   times.slow = settings.slow_request;
+  times.queue = settings.queue_timeout;
   return times;
 }
 

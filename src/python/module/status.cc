@@ -68,6 +68,7 @@ nb::dict worker_status(unsigned seat) {
   out["connections"] = row.engine.connections.get();
   out["queued"] = row.engine.queued.get();
   out["requests"] = row.engine.requests_done.get();
+  out["refused"] = row.engine.requests_refused.get();
   out["slots"] = slots;
   return out;
 }

@@ -70,13 +70,15 @@ TEST(MakeSettings, DeadlinesInFractionsOfSeconds) {
   const Settings settings =
       load({from_file("request_timeout", 1.5),
             from_file("request_timeouts", Pairs{{"/reports/", "120"}, {"/events", "0"}}),
-            from_command("slow_request", text("0.25"))})
+            from_command("slow_request", text("0.25")), from_command("queue_timeout", text("0.5"))})
           .settings;
   EXPECT_EQ(settings.request_timeout, Millis(1500));
   ASSERT_EQ(settings.request_timeouts.size(), 2U);
   EXPECT_EQ(settings.request_timeouts[0],
             (std::pair<std::string, Nanos>("/reports/", Seconds(120))));
   EXPECT_EQ(settings.slow_request, Millis(250));
+  EXPECT_EQ(settings.queue_timeout, Millis(500));
+  EXPECT_EQ(settings.queue_limit, 2048U);
   EXPECT_EQ(settings.request_timeout_grace, Seconds(2));
   EXPECT_EQ(settings.request_timeout_status, 504);
   EXPECT_EQ(load({}).settings.request_timeout, Nanos(0));

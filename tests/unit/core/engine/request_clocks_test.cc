@@ -80,6 +80,22 @@ TEST_F(RequestClocksTest, OneThatHasEndedIsForgotten) {
   EXPECT_EQ(clocks.next_overdue(kStart + Seconds(50)), nullptr);
 }
 
+TEST_F(RequestClocksTest, EachHasWaitedTooLongOnce) {
+  RequestTimes two;
+  two.queue = Seconds(2);
+  RequestClocks clocks(two);
+  Request& first = begin(clocks, "/a");
+  Request& second = begin(clocks, "/b", kStart + Seconds(1));
+  EXPECT_EQ(clocks.next_due(), kStart + Seconds(2));
+  EXPECT_EQ(clocks.next_kept_waiting(kStart + Seconds(1)), nullptr);
+  EXPECT_EQ(clocks.next_kept_waiting(kStart + Seconds(2)), &first.exchange);
+  EXPECT_EQ(clocks.next_kept_waiting(kStart + Seconds(2)), nullptr);
+  EXPECT_EQ(clocks.next_overdue(kStart + Seconds(9)), nullptr);
+  clocks.end(second.clock);
+  EXPECT_EQ(clocks.next_kept_waiting(kStart + Seconds(9)), nullptr);
+  EXPECT_FALSE(clocks.next_due().has_value());
+}
+
 TEST_F(RequestClocksTest, TheLongestPrefixCounts) {
   RequestTimes by_path = times(Seconds(5));
   by_path.by_prefix = {

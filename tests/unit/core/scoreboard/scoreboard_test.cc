@@ -78,11 +78,11 @@ TEST(Scoreboard, RowsAreApartAndAligned) {
 }
 
 TEST(Scoreboard, WordsOfDifferentWritersLieOnDifferentLines) {
-  static_assert(sizeof(SeatRow) == 5 * 64);
+  static_assert(sizeof(SeatRow) == 6 * 64);
   static_assert(offsetof(SeatRow, watchdog) == 64);
   static_assert(offsetof(SeatRow, progress) == 128);
   static_assert(offsetof(SeatRow, engine) == 192);
-  static_assert(offsetof(SeatRow, signals) == 256);
+  static_assert(offsetof(SeatRow, signals) == 320);
 }
 
 TEST(Scoreboard, SeatsAreTakenLowestFirstUntilNoneIsLeft) {
