@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <string>
 #include <thread>
 
@@ -45,7 +46,8 @@ class InterruptsTest : public testing::Test {
   static Ref begun;
   void SetUp() override { begun = Ref::steal(PyList_New(0)); }
 
-  // Interrupts `block` from another thread, as often as it takes, once the code there has begun.
+  // Interrupts `block` from another thread, as often as it takes, once the code there has begun. Not without
+  // a pause: the signals queue up, and the thread would do nothing but receive them.
   class Interrupter {
    public:
     explicit Interrupter(Block& block)
@@ -54,7 +56,7 @@ class InterruptsTest : public testing::Test {
             while (!over_) {
               if (PyList_GET_SIZE(begun.get()) > 0) block.interrupt(Gil::held());
               PyThreadState* const saved = PyEval_SaveThread();
-              std::this_thread::yield();
+              std::this_thread::sleep_for(std::chrono::milliseconds(1));
               PyEval_RestoreThread(saved);
             }
             PyGILState_Release(state);
