@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -378,6 +379,23 @@ def test_a_signal_from_outside(serve: Serve, env: dict[str, str], worker: str) -
     os.kill(pid, signal.SIGSEGV)
     server.wait_for_log(r"SIGSEGV from process .*, which runs no request|thread: answered", count=2)
     server.wait_for_workers(1, other_than=died)
+
+
+@pytest.mark.parametrize("thread", range(3), ids=["first", "second", "third"])
+def test_a_signal_from_outside_may_strike_any_thread(
+    serve: Serve, env: dict[str, str], thread: int
+) -> None:
+    """Also the one that writes the record: it is written all the same."""
+    server = serve("crashing:app", env=env)
+    (pid,) = died = server.workers()
+    with server.client() as client:
+        client.get("/wait")
+        begun(env, "wait")
+        threads = sorted(int(task.name) for task in Path(f"/proc/{pid}/task").iterdir())
+        assert ctypes.CDLL(None).tgkill(pid, threads[thread], signal.SIGSEGV) == 0
+        expect_502(client)
+    server.wait_for_log(rf"SIGSEGV from process {os.getpid()}")
+    expect_successor(server, died, "segv")
 
 
 @workers

@@ -443,9 +443,13 @@ void Engine::slow(const Exchange& exchange) {
   overdue_.note(std::move(request));
 }
 
+bool Engine::on_watchdogs_thread() const {
+  return static_cast<std::uint64_t>(::pthread_self()) ==
+         watchdog_id_.load(std::memory_order_relaxed);
+}
+
 void Engine::stay_out() {
-  const auto self = static_cast<std::uint64_t>(::pthread_self());
-  if (self == watchdog_id_.load(std::memory_order_relaxed)) crash_.tell();
+  if (on_watchdogs_thread()) crash_.tell();
   while (true) ::pause();
 }
 

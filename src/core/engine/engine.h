@@ -96,6 +96,7 @@ class Engine final : private Loop::Slots {
   // From the handler of a signal of which the process is to die: answers the clients and has the log written.
   // The caller then lets the process die. Once in a process, never in a child of it.
   void crash(const Crash& crash) { crash_.answer(crash); }
+  bool on_watchdogs_thread() const;
 
   void note_fork() { loop_.note_fork(); }
   void close_in_child();

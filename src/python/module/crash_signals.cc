@@ -64,13 +64,25 @@ void crashed(int signal, siginfo_t* info, void*) {
       errno = saved_errno;
       return;
     }
+    // The record is the watchdog's to write: what somebody sent to the process may strike another thread.
+    const bool was_sent = info->si_code <= 0 && info->si_pid != worker_pid;
+    if (was_sent && engine->on_watchdogs_thread()) {
+      siginfo_t passed_on = *info;
+      passed_on.si_code = SI_QUEUE;  // no thread but the first may send one that kill() has sent
+      ::syscall(SYS_rt_tgsigqueueinfo, worker_pid, worker_pid, signal, &passed_on);
+      errno = saved_errno;
+      return;
+    }
     // The threads of the process die together; the first one to crash speaks for all.
     while (is_crashing.exchange(true)) ::pause();
     note_sender(signal, *info);
     engine->crash(describe(signal, *info));
   }
   put_back(signal);
-  ::syscall(SYS_rt_tgsigqueueinfo, this_process(), ::syscall(SYS_gettid), signal, info);
+  const long thread = ::syscall(SYS_gettid);
+  if (::syscall(SYS_rt_tgsigqueueinfo, this_process(), thread, signal, info) != 0) {
+    ::syscall(SYS_tgkill, this_process(), thread, signal);
+  }
 }
 
 bool is_ours(const struct sigaction& action) {
