@@ -381,6 +381,7 @@ def test_a_signal_from_outside(serve: Serve, env: dict[str, str], worker: str) -
     server.wait_for_workers(1, other_than=died)
 
 
+@pytest.mark.unsanitized("its allocator may be locked by the code that the signal interrupts")
 @pytest.mark.parametrize("thread", range(3), ids=["first", "second", "third"])
 def test_a_signal_from_outside_may_strike_any_thread(
     serve: Serve, env: dict[str, str], thread: int
