@@ -13,6 +13,7 @@ from bench.harness.servers import SERVERS
 
 RIVALS = tuple(server.name for server in SERVERS if server.rival)
 FIGURES = ("cpu_us", "rps", "p50_us", "p99_us")
+DEADLINES_GOAL = 1.03  # of hello: what armed deadlines may cost
 
 Figures = Mapping[str, Mapping[str, Any]]
 
@@ -102,8 +103,10 @@ def overview(results: Mapping[str, Any]) -> str:
         cells = [_cell(figures, name, scenario) for name in names]
         to_best = ratio(figures, "winghorn", best, scenario.figure) + _goal(scenario.peer_goal)
         to_floor = ratio(figures, "winghorn", "floor", scenario.figure) + _goal(scenario.floor_goal)
-        rows.append([scenario.title, *cells, to_best, to_floor])
-    return table(["µs a request", *names, "/ best peer (at most)", "/ floor (at most)"], rows)
+        armed = ratio(figures, "winghorn-deadlines", "winghorn", scenario.figure)
+        rows.append([scenario.title, *cells, to_best, to_floor, armed])
+    ratios = ["/ best peer (at most)", "/ floor (at most)", f"deadlines / none ({DEADLINES_GOAL})"]
+    return table(["µs a request", *names, *ratios], rows)
 
 
 def _cell(figures: Figures, server: str, scenario: Scenario) -> str:
