@@ -42,17 +42,19 @@ def read_promises(text: str) -> list[Promise]:
     return promises
 
 
-def test_key(case: ElementTree.Element) -> str:
-    """A test's name as the table spells it, without what pytest and ctest say of its parameters."""
+def test_keys(case: ElementTree.Element) -> list[str]:
+    """A test's name as the table may spell it: without its parameter, in C++ also with it."""
     name = case.get("name", "").partition("  # GetParam")[0]
     place = case.get("classname", "")
     if not place.startswith("tests."):
-        return f"ctest:{name}"
+        every_parameter, slash, _ = name.rpartition("/")
+        keys = [name, every_parameter] if slash and "." in every_parameter else [name]
+        return [f"ctest:{key}" for key in keys]
     # tests.process.test_x or tests.process.test_x.TestGroup: the file is the part up to test_*.
     parts = place.split(".")
     at = next((i for i, part in enumerate(parts) if part.startswith("test_")), len(parts) - 1)
     file = "/".join(parts[: at + 1]) + ".py"
-    return "::".join([file, *parts[at + 1 :], name.partition("[")[0]])
+    return ["::".join([file, *parts[at + 1 :], name.partition("[")[0]])]
 
 
 def case_verdict(case: ElementTree.Element) -> str:
@@ -68,7 +70,8 @@ def read_results(files: Iterable[Path]) -> dict[str, set[str]]:
     results: dict[str, set[str]] = {}
     for file in files:
         for case in ElementTree.parse(file).getroot().iter("testcase"):
-            results.setdefault(test_key(case), set()).add(case_verdict(case))
+            for key in test_keys(case):
+                results.setdefault(key, set()).add(case_verdict(case))
     return results
 
 

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from pathlib import Path
 
-from tools.check_promises import case_verdict, test_key
+from tools.check_promises import case_verdict, test_keys
 
 
 def main() -> int:
@@ -24,7 +24,7 @@ def main() -> int:
         )
         for case in cases:
             if case_verdict(case) == "failed":
-                print(f"    failed: {test_key(case)}")
+                print(f"    failed: {test_keys(case)[0]}")
         passed += count["passed"]
         failed += count["failed"]
     print(f"{passed} passed, {failed} failed")

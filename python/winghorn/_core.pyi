@@ -116,12 +116,15 @@ class WorkerStatus(TypedDict):
     pid: int
     number: int
     generation: int  # of settings and code; a reload makes the next
-    state: Literal["booting", "ready", "retiring", "dead"]
+    state: Literal["booting", "ready", "stopped", "retiring", "dead"]
     seconds: float  # since it was started
     connections: int
     queued: int  # complete requests that wait for a slot
     requests: int  # done
+    oldest_waiting: float  # seconds that the first of those queued has waited; 0.0: none waits
     refused: int  # answered 503: too many waited for a slot, or too long
+    handed_over: int  # to other workers, before they had begun
+    taken_in: int  # from other workers
     slots: list[SlotStatus]  # also those that stand in for stuck ones, while they are busy
 
 def status() -> list[WorkerStatus]:

@@ -450,7 +450,8 @@ def _worker_rows(worker: _core.WorkerStatus) -> Iterator[tuple[str, str]]:
     own = " (this one)" if worker["pid"] == os.getpid() else ""
     counts = (
         f"{worker['connections']:,} connections, {worker['queued']:,} queued, "
-        f"{worker['requests']:,} requests done, {worker['refused']:,} refused"
+        f"{worker['requests']:,} requests done, {worker['refused']:,} refused, "
+        f"{worker['taken_in']:,} taken from and {worker['handed_over']:,} handed to other workers"
     )
     yield f"worker {worker['number']}, pid {worker['pid']}{own}", f"{worker['state']}: {counts}"
     for slot in worker["slots"]:

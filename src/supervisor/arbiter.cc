@@ -77,6 +77,7 @@ class Arbiter {
  private:
   GenerationPtr make_generation(ArbiterSettings settings) const;
   bool open_listeners();
+  void open_channel();
   bool pause(Millis patience);
   bool stop_is_waiting();
   int say_goodbye();
@@ -96,6 +97,7 @@ class Arbiter {
   void say_worker_count();
 
   void reap();
+  void note_stop(pid_t pid, int wait_status);
   void bury(pid_t pid, Ending ending, const std::optional<rusage>& usage);
   void bury_stolen();
   Death death_of(const WorkerRecord& worker, Ending ending, const std::optional<rusage>& usage);
@@ -129,6 +131,7 @@ class Arbiter {
   GenerationPtr standing_;  // what to go back to
   std::uint32_t newest_generation_ = 1;
   ListenerSet listeners_;
+  FdChannel siblings_;  // kept here, so that nothing in it dies with a worker
   Roster roster_;
   Wanted wanted_;
   std::unordered_map<pid_t, Fd> lifelines_;
@@ -157,6 +160,7 @@ int Arbiter::run() {
   wanted_.standing_workers = wanted_.workers;
   wanted_.generation_began = now();
   if (!open_listeners()) return stop_is_waiting() ? say_goodbye() : kBindFailed;
+  open_channel();
   log::debug("Arbiter booted");
   log::info("Listening at: {} ({})", listeners_.display(current_->addresses), ::getpid());
   log::info("Using worker: {}", current_->settings.worker_class);
@@ -170,6 +174,15 @@ bool Arbiter::open_listeners() {
                           [this](Millis patience) { return pause(patience); });
   };
   return listeners_.open(current_->addresses, bind).ok();
+}
+
+void Arbiter::open_channel() {
+  Result<FdChannel> made = FdChannel::create();
+  if (made) {
+    siblings_ = std::move(made).value();
+  } else {
+    log::warning("Requests wait for the worker that has read them: {}", made.error().text());
+  }
 }
 
 // False as soon as a stop was asked for.
@@ -358,16 +371,32 @@ void Arbiter::reap() {
   for (;;) {
     int status = 0;
     rusage usage{};
-    const pid_t pid = ::wait4(-1, &status, WNOHANG, &usage);
+    const pid_t pid = ::wait4(-1, &status, WNOHANG | WUNTRACED | WCONTINUED, &usage);
     if (pid < 0 && errno == EINTR) continue;
     if (pid <= 0) break;
-    if (roster_.find(pid) != nullptr) {
+    if (WIFSTOPPED(status) || WIFCONTINUED(status)) {
+      note_stop(pid, status);
+    } else if (roster_.find(pid) != nullptr) {
       bury(pid, ending_of(status), usage);
     } else {
       log::debug("Reaped unknown child process (pid:{}, status:{})", pid, status);
     }
   }
   bury_stolen();
+}
+
+// Its slots are nobody's while it stands still: siblings must not leave requests to it.
+void Arbiter::note_stop(pid_t pid, int wait_status) {
+  const WorkerRecord* const worker = roster_.find(pid);
+  if (worker == nullptr) return;
+  SeatRow& row = board_.seat(worker->seat);
+  if (WIFSTOPPED(wait_status)) {
+    log::warning("Worker (pid:{}) has been stopped by {}", pid, signal_name(WSTOPSIG(wait_status)));
+    if (row.state() == SeatState::Ready) row.set_state(SeatState::Stopped);
+  } else {
+    log::warning("Worker (pid:{}) goes on", pid);
+    if (row.state() == SeatState::Stopped) row.set_state(SeatState::Ready);
+  }
 }
 
 // A hook that waited for any child has taken a worker's exit status with it.
@@ -611,7 +640,8 @@ bool Arbiter::spawn(const GenerationPtr& generation, std::uint32_t ordinal) {
     lifeline.arbiter_end.reset();
     blocked.unblock_all();
     std::vector<Listener> listeners = listeners_.hand_over(generation->addresses);
-    become_worker({*seat, number, ordinal, std::move(lifeline.worker_end), listeners, board_, self},
+    become_worker({*seat, number, ordinal, std::move(lifeline.worker_end), listeners,
+                   std::move(siblings_), board_, self},
                   generation->settings);
   }
   blocked.restore();

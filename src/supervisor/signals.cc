@@ -36,7 +36,7 @@ struct sigaction action_for(int signal) {
   struct sigaction action{};
   action.sa_handler = signal == SIGPIPE ? SIG_IGN : &write_its_number;
   ::sigemptyset(&action.sa_mask);
-  action.sa_flags = SA_RESTART | SA_NOCLDSTOP;
+  action.sa_flags = SA_RESTART;
   return action;
 }
 

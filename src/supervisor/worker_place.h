@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "core/base/fd.h"
+#include "core/net/fd_channel.h"
 #include "core/net/listener.h"
 
 namespace winghorn {
@@ -39,6 +40,8 @@ struct WorkerPlace {
   std::uint32_t generation = 0;  // of settings and code; 1 is the first
   Fd lifeline;                   // the worker's end
   std::vector<Listener>& listeners;
+  FdChannel
+      siblings;  // for requests that wait while another worker is free; none when it could not be made
   Scoreboard& board;
   pid_t arbiter = 0;
 };

@@ -29,7 +29,8 @@ def busy_with(page: str, path: str) -> str | None:
 
 def test_page_of_one_worker_shows_what_another_does(serve: Serve) -> None:
     """Two workers, one asleep in /sleep: the other's page shows it busy, with path and age."""
-    server = serve("winghorn.demo:app", "--workers", "2", workers=2)
+    options = ["--workers", "2", "--graceful-timeout", "1"]
+    server = serve("winghorn.demo:app", *options, workers=2)
     pids = server.wait_for_workers(2)
     with server.client() as sleeper:
         sleeper.get("/sleep?seconds=60")

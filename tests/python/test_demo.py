@@ -137,13 +137,17 @@ def test_page_shows_every_worker_and_escapes_their_requests(
         "connections": 3,
         "queued": 1,
         "requests": 1234,
+        "oldest_waiting": 0.5,
         "refused": 5,
+        "handed_over": 7,
+        "taken_in": 6,
         "slots": [busy, idle],
     }
     monkeypatch.setattr(_core, "status", lambda: [worker])
     page = call("/").body.decode()
     assert "worker 2, pid 4711" in page
-    assert "ready: 3 connections, 1 queued, 1,234 requests done, 5 refused" in page
+    assert "ready: 3 connections, 1 queued, 1,234 requests done, 5 refused, " in page
+    assert "6 taken from and 7 handed to other workers" in page
     assert "running GET /&lt;b&gt; from 10.0.0.9:99, 2.5 s" in page
     assert "idle" in page
 

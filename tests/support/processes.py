@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -89,6 +90,14 @@ def descriptors(pid: int | str = "self") -> dict[int, str]:
         with suppress(FileNotFoundError, ProcessLookupError):
             found[int(entry.name)] = str(entry.readlink())
     return {number: what for number, what in found.items() if not what.endswith("/fd")}
+
+
+def allow_descriptors(count: int) -> None:
+    """At least so many for this process; what it starts from now on inherits the limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = count if hard == resource.RLIM_INFINITY else max(hard, count)
+    if soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, most))
 
 
 def end(pid: int) -> None:

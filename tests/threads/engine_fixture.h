@@ -158,6 +158,20 @@ class Client {
   std::string seen_;
 };
 
+// On a port that the kernel chooses; adds it to `ports`.
+inline ListeningSocket listen_somewhere(std::vector<std::uint16_t>& ports) {
+  Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  EXPECT_EQ(::listen(socket.get(), 512), 0);
+  socklen_t length = sizeof address;
+  ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length);
+  ports.push_back(ntohs(address.sin_port));
+  return {std::move(socket), "127.0.0.1", std::to_string(ports.back()), false};
+}
+
 class EngineTest : public ::testing::Test {
  protected:
   void start(unsigned slots, const std::function<void(EngineSettings&)>& change = {},
@@ -174,28 +188,16 @@ class EngineTest : public ::testing::Test {
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()), 0);
     arbiter_end_ = Fd(pair[0]);
     std::vector<ListeningSocket> sockets;
-    for (int i = 0; i < listeners; ++i) sockets.push_back(listener());
-    engine_ = Engine::create(settings,
-                             {*board_, seat_, Fd(pair[1]), std::move(sockets), std::move(signals_)},
-                             application_, events_)
-                  .value();
+    for (int i = 0; i < listeners; ++i) sockets.push_back(listen_somewhere(ports_));
+    engine_ =
+        Engine::create(settings,
+                       {*board_, seat_, Fd(pair[1]), std::move(sockets), {}, std::move(signals_)},
+                       application_, events_)
+            .value();
     ASSERT_TRUE(engine_->start().ok());
     for (unsigned slot = 0; slot < slots; ++slot) {
       threads_.emplace_back([this, slot] { engine_->run_slot(slot); });
     }
-  }
-
-  ListeningSocket listener() {
-    Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    EXPECT_EQ(::listen(socket.get(), 512), 0);
-    socklen_t length = sizeof address;
-    ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length);
-    ports_.push_back(ntohs(address.sin_port));
-    return {std::move(socket), "127.0.0.1", std::to_string(ports_.back()), false};
   }
 
   // Whether the worker has asked for its successor by now.

@@ -46,7 +46,7 @@ TEST_F(EngineLimits, AnIdleConnectionIsClosedAfterKeepalive) {
 }
 
 TEST_F(EngineLimits, ASilentConnectionIsClosedWithoutAWord) {
-  start(1, [](EngineSettings& settings) { settings.limits.keepalive = Millis(50); });
+  start(1, [](EngineSettings& settings) { settings.limits.head = Millis(50); });
   Client one = client();
   EXPECT_EQ(one.read_to_end(), 0U);
   EXPECT_TRUE(one.ended_cleanly());

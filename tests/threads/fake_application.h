@@ -40,6 +40,11 @@ class FakeApplication final : public Application {
     open_ = true;
     opened_.notify_all();
   }
+  // Later ones block again.
+  void close() {
+    const std::scoped_lock lock(mutex_);
+    open_ = false;
+  }
   bool has_run(const std::string& path) {
     const std::scoped_lock lock(mutex_);
     return std::find(ran_.begin(), ran_.end(), path) != ran_.end();

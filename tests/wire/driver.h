@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +27,8 @@ struct Terms {
   bool keepalive = true;
   bool trusted_peer = false;
   bool show_fields = false;  // each field of a request becomes an event
+  bool handed_over =
+      false;  // each request that can be is taken up by another session before it runs
   // Answers a request whose body has ended; the default says 200 with the body's length.
   std::function<void(Exchange&, const std::string& body)> application;
   // Called when the request is handed out, before its body is read; true: it has answered by itself.
@@ -80,6 +84,7 @@ class Driver {
   std::vector<std::string> events;
   std::string output;
   std::uint64_t body_bytes_logged = 0;
+  unsigned passed_on = 0;
   std::uint64_t ahead_at_end = 0;  // of all finished replies: 0, or the accounts are wrong
   bool ran_behind_refusal = false;
   bool closed = false;
@@ -117,7 +122,9 @@ class Driver {
 
   void turn(Verdict verdict) {
     while (verdict == Verdict::KeepGoing && !closed) {
-      if (Exchange* next = session_->next_request()) hand_out(*next);
+      Exchange* next = session_->next_request();
+      if (next != nullptr && terms_.handed_over) next = pass_on(*next, verdict);
+      if (next != nullptr) hand_out(*next);
       if (running_ != nullptr) verdict = step(*running_);
       flush();
       if (verdict != Verdict::KeepGoing) break;
@@ -136,6 +143,19 @@ class Driver {
       take_finished();
     }
     closed = closed || verdict != Verdict::KeepGoing;
+  }
+
+  // As engine/handover does, without the way between.
+  Exchange* pass_on(Exchange& exchange, Verdict& verdict) {
+    const std::optional<UnbegunRequest> request = session_->unbegun();
+    if (!request) return &exchange;
+    auto other = std::make_unique<http1::Session>(config_, connection_, pool_);
+    Fd file(request->body.file < 0 ? -1 : ::dup(request->body.file));
+    verdict = other->take_up(*request, std::move(file));
+    session_ = std::move(other);
+    pool_.close(&exchange);
+    ++passed_on;
+    return session_->next_request();
   }
 
   void hand_out(Exchange& exchange) {

@@ -52,9 +52,10 @@ void finish(Driver& driver, Then then) {
 }
 
 // `cut`: bytes in the first portion, 0 for single bytes throughout.
-Outcome run(const Case& each, std::size_t cut) {
+Outcome run(const Case& each, std::size_t cut, bool handed_over = false) {
   Terms terms;
   if (each.change != nullptr) each.change(terms);
+  terms.handed_over = handed_over;
   Driver driver(terms);
   const Bytes bytes = each.bytes;
   if (cut == 0) {
@@ -87,6 +88,29 @@ TEST_P(Request, IsTakenAlikeHoweverItIsCut) {
     ASSERT_EQ(outcome.end, whole.end) << "cut at " << cut;
     ASSERT_EQ(outcome.output, whole.output) << "cut at " << cut;
   }
+}
+
+TEST_P(Request, IsTakenAlikeByASessionThatTakesItUp) {
+  const Case& each = GetParam();
+  for (const std::size_t cut : {each.bytes.size(), each.bytes.size() / 2, std::size_t{0}}) {
+    const Outcome expected = run(each, cut);
+    const Outcome outcome = run(each, cut, true);
+    ASSERT_EQ(outcome.events, expected.events) << "cut at " << cut;
+    ASSERT_EQ(outcome.end, expected.end) << "cut at " << cut;
+    ASSERT_EQ(outcome.output, expected.output) << "cut at " << cut;
+  }
+}
+
+// Or the test above shows nothing.
+TEST(RequestTakenUp, IsMostOfThem) {
+  Terms terms;
+  terms.handed_over = true;
+  Driver driver(terms);
+  driver.feed(
+      "GET /a HTTP/1.1\r\nHost: t\r\n\r\nPOST /b HTTP/1.1\r\nHost: t\r\nContent-Length: "
+      "1\r\n\r\n2");
+  EXPECT_EQ(driver.passed_on, 2U);
+  EXPECT_EQ(driver.events, (std::vector<std::string>{"GET /a", "POST /b 2"}));
 }
 
 TEST_P(Request, KeepsTheNumberInAWholeRefusal) {

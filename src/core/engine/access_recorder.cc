@@ -91,6 +91,8 @@ void AccessRecorder::write_line(const Exchange& exchange, Instant now, RingMark*
   record.status = exchange.notes.reply_status;
   record.body_bytes = exchange.notes.reply_bytes;
   record.took = exchange.notes.ready == Instant() ? Nanos(0) : now - exchange.notes.ready;
+  const bool could_run = exchange.notes.ready != Instant() && exchange.notes.refusal.empty();
+  if (could_run) record.queued = exchange.queue_time(now);
   record.fields = &fields;
   line_.clear();
   format_->format(record, line_);

@@ -21,6 +21,7 @@ enum class ConnectionState : std::uint8_t {
   Closing,    // what is unsent goes out, then it closes
   Lingering,  // everything is sent; what still comes is thrown away, so that no reset destroys it
   Broken,     // the client is gone; waits for its exchange to come home
+  Departed,   // another worker has it
 };
 
 // Which list of deadlines a connection is in.

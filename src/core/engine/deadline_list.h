@@ -1,7 +1,8 @@
 // deadline_list.h: everybody who waits equally long, in the order in which they began.
 //
-// All members of one list have the same patience, so the first to join is the first to expire: arming,
-// disarming and looking are O(1) however many connections there are. Members are linked through
+// All members of one list have the same patience, so the first to have begun is the first to expire: disarming
+// and looking are O(1) however many connections there are, and so is arming for who begins now. Who has begun
+// elsewhere and before goes past those that have begun since. Members are linked through
 // themselves; one is in at most one list. Not thread-safe: the loop's owner's alone.
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -29,10 +30,12 @@ class DeadlineList {
   void arm(DeadlineNode& node, Instant now) {
     CHECK(node.next == nullptr);
     node.armed_at = now;
-    node.previous = ends_.previous;
-    node.next = &ends_;
-    ends_.previous->next = &node;
-    ends_.previous = &node;
+    DeadlineNode* before = ends_.previous;
+    while (before != &ends_ && before->armed_at > now) before = before->previous;
+    node.previous = before;
+    node.next = before->next;
+    before->next->previous = &node;
+    before->next = &node;
   }
 
   static void disarm(DeadlineNode& node) {

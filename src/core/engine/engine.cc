@@ -76,8 +76,8 @@ Engine::Engine(EngineSettings settings, Place place, Application& application, W
       ownership_(settings_.slots + spare_slots(settings_, place_.board),
                  RealSync::WatchdogBell(std::move(wakers.watchdog))),
       doorbell_(std::move(wakers.orders)),
-      loop_(settings_, std::move(place_.listeners), std::move(wakers.poller), homecoming_, *this,
-            RequestRows(place_.board, place_.seat)) {
+      loop_(settings_, {std::move(place_.listeners), std::move(place_.siblings)},
+            std::move(wakers.poller), homecoming_, *this, RequestRows(place_.board, place_.seat)) {
   register_fences();
   const unsigned all = settings_.slots + spare_slots(settings_, place_.board);
   for (unsigned number = 0; number < all; ++number) {
@@ -313,13 +313,43 @@ void Engine::show_counts() {
   const unsigned busy = busy_.load(std::memory_order_relaxed);
   row.busy_slots.set(busy);
   row.free_slots.set(free_slots());
-  row.queued.set(ownership_.queued());
+  const std::size_t queued = ownership_.queued();
+  row.queued.set(queued);
   row.connections.set(loop_.connections());
   row.requests_done.set(loop_.requests_done());
   row.requests_refused.set(loop_.requests_refused());
+  row.handed_over.set(loop_.handed_over());
+  row.taken_in.set(loop_.taken_in());
+  Exchange* const oldest = queued == 0 ? nullptr : ownership_.first_queued();
+  row.oldest_waiting.set(oldest == nullptr ? 0 : to_word(oldest->notes.ready));
+}
+
+// A request is better off in the queue that all workers share than in that of this one.
+bool Engine::may_share() const {
+  return drained_ <= Drain::Gently &&
+         busy_.load(std::memory_order_acquire) >= threads_.load(std::memory_order_relaxed) &&
+         others_have_free_slots();
+}
+
+void Engine::share_queue() {
+  if (ownership_.queued() == 0 || !may_share()) return;
+  std::vector<Exchange*> staying;
+  for (unsigned room = place_.board.free_slots_elsewhere(place_.seat); room > 0;) {
+    Exchange* const oldest = ownership_.take_back_one();
+    if (oldest == nullptr) break;
+    const Loop::Handover outcome = loop_.hand_over(*oldest);
+    if (outcome != Loop::Handover::Left) staying.push_back(oldest);
+    if (outcome == Loop::Handover::Left) --room;
+    if (outcome == Loop::Handover::NoRoom) break;
+  }
+  for (auto last = staying.rbegin(); last != staying.rend(); ++last) ownership_.put_back(*last);
 }
 
 void Engine::queue_or_refuse(Exchange& exchange) {
+  if (ownership_.queued() == 0 && may_share() &&
+      loop_.hand_over(exchange) == Loop::Handover::Left) {
+    return;
+  }
   if (loop_.draining() && !can_serve()) return loop_.refuse(exchange, 503);
   if (ownership_.queued() >= settings_.limits.queued_requests) return loop_.refuse(exchange, 503);
   loop_.keep_an_eye_on(exchange);
@@ -370,16 +400,15 @@ OverdueRequest Engine::describe(const Exchange& exchange, log::Incident::Kind ki
   incident.phase = "queued";
   for (const auto& slot : slots_) {
     if (slot->exchange() != exchange.id()) continue;
-    const std::uint64_t started = slot->started();
     request.begun = true;
     incident = describe_slot(*slot, kind);
-    if (started != 0) incident.queued = from_word(started) - exchange.notes.ready;
   }
   incident.request = exchange.id();
   incident.method = exchange.head.method;
   incident.target = exchange.head.target;
   incident.peer = exchange.connection().peer_address;
   incident.age = moment - exchange.notes.ready;
+  incident.queued = exchange.queue_time(moment);
   incident.bytes_in = exchange.body.received();
   incident.bytes_out = exchange.notes.reply_bytes;
   return request;

@@ -36,6 +36,7 @@
 #include "core/engine/overdue_requests.h"
 #include "core/engine/slot_runner.h"
 #include "core/http/application.h"
+#include "core/net/fd_channel.h"
 #include "core/net/wake.h"
 #include "core/scoreboard/scoreboard.h"
 
@@ -75,6 +76,7 @@ class Engine final : private Loop::Slots {
     unsigned seat;
     Fd lifeline;  // orders; its end is the arbiter's
     std::vector<ListeningSocket> listeners;
+    FdChannel siblings = FdChannel();  // for requests that wait while another worker is free
     // Something is written here when a handler of the application's language waits to be run on the
     // main thread; without one, a signal that comes just before that thread sleeps is seen late.
     Fd signal_pipe = Fd();
@@ -134,6 +136,8 @@ class Engine final : private Loop::Slots {
   void finish();
   void show_counts();
   void queue_or_refuse(Exchange& exchange);
+  bool may_share() const;
+  void share_queue();
 
   // The watchdog, to the main thread.
   void ask_to_look_for_signals();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What comes in: events, bytes, connections, requests. What goes out is in loop_output.cc, what happens
-// when nothing does in loop_clocks.cc.
+// What comes in: events, bytes, requests. Where connections come from is in loop_doors.cc, what goes out in
+// loop_output.cc, what happens when nothing does in loop_clocks.cc.
 #include "core/engine/loop.h"
 
 #include <sys/socket.h>
@@ -9,19 +9,18 @@
 #include <utility>
 
 #include "core/base/check.h"
+#include "core/http/request_start.h"
 #include "core/log/log.h"
 #include "core/net/stream.h"
 
 namespace winghorn {
 namespace {
 
-constexpr int kAcceptsPerTurn = 64;  // then connections have theirs
-constexpr Millis kPauseWithoutDescriptors{100};
-constexpr Millis kPatienceForSiblings{50};
-
 std::uint64_t token_of(const Connection& connection) {
   return std::uint64_t{connection.generation} << 32 | connection.index;
 }
+
+Nanos wall_clock() { return std::chrono::system_clock::now().time_since_epoch(); }
 
 // Negative is for ever.
 Millis shorter(Millis patience, Millis other) {
@@ -30,8 +29,8 @@ Millis shorter(Millis patience, Millis other) {
 
 }  // namespace
 
-Loop::Loop(const EngineSettings& settings, std::vector<ListeningSocket> listeners, Poller poller,
-           Homecoming& homecoming, Slots& slots, RequestRows rows)
+Loop::Loop(const EngineSettings& settings, Doors doors, Poller poller, Homecoming& homecoming,
+           Slots& slots, RequestRows rows)
     : settings_(settings),
       homecoming_(homecoming),
       slots_(slots),
@@ -45,6 +44,7 @@ Loop::Loop(const EngineSettings& settings, std::vector<ListeningSocket> listener
       request_clocks_(settings.request_times),
       trusted_(settings.forwarded_allow_ips),
       poller_(std::move(poller)),
+      siblings_(std::move(doors.siblings)),
       buffer_(settings.limits.read_bytes),
       now_(winghorn::now()) {
   const Limits& limits = settings.limits;
@@ -54,7 +54,7 @@ Loop::Loop(const EngineSettings& settings, std::vector<ListeningSocket> listener
   list(Waiting::Write).set_patience(limits.write);
   list(Waiting::Linger).set_patience(limits.linger);
   list(Waiting::Farewell).set_patience(limits.farewell);
-  for (ListeningSocket& socket : listeners) sources_.push_back({std::move(socket), false, false});
+  for (ListeningSocket& socket : doors.listeners) sources_.push_back({{}, std::move(socket)});
 }
 
 Status Loop::open(const std::vector<int>& doorbells) {
@@ -64,13 +64,17 @@ Status Loop::open(const std::vector<int>& doorbells) {
     if (Status added = poller_.add(doorbell, kDoorbellToken, Interest::EdgeRead); !added)
       return added;
   }
+  const auto add_door = [this](Door& door, int fd, std::uint64_t token) {
+    Status added = poller_.add(fd, token, Interest::Read);
+    door.watched = added.ok();
+    return added;
+  };
   for (std::size_t place = 0; place < sources_.size(); ++place) {
-    const int socket = sources_[place].socket.fd.get();
-    if (Status added = poller_.add(socket, kListenerBit | place, Interest::Read); !added)
+    Source& source = sources_[place];
+    if (Status added = add_door(source, source.socket.fd.get(), kListenerBit | place); !added)
       return added;
-    sources_[place].watched = true;
   }
-  return Nothing{};
+  return siblings_ ? add_door(inbox_, siblings_.receiving_end(), kInboxToken) : Nothing{};
 }
 
 Loop::~Loop() {
@@ -80,7 +84,7 @@ Loop::~Loop() {
 }
 
 bool Loop::batch_empty() const {
-  return ready_.empty() && again_left_ == 0 && event_next_ == event_count_ &&
+  return ready_.empty() && again_left_ == 0 && event_next_ == event_count_ && !inbox_.pending &&
          std::none_of(sources_.begin(), sources_.end(), [](const Source& s) { return s.pending; });
 }
 
@@ -88,7 +92,7 @@ bool Loop::poll(Millis most) {
   CHECK(event_next_ == event_count_);
   doomed_.clear();
   accepted_silent_ = 0;
-  watch_listeners();
+  watch_doors();
   Millis patience = again_.empty() && deferred_.empty() ? most : Millis(0);
   if (now_ < accept_paused_until_) patience = shorter(patience, kPauseWithoutDescriptors);
   const auto no_later_than = [&patience](Instant moment) {
@@ -145,6 +149,10 @@ Exchange* Loop::next_ready() {
 void Loop::handle(const Ready& event) {
   if (event.token == kHomeToken) return drain_home();
   if (event.token == kDoorbellToken) return;
+  if (event.token == kInboxToken) {
+    inbox_.pending = inbox_.watched;
+    return;
+  }
   if ((event.token & kListenerBit) != 0) {
     const std::size_t place = event.token & ~kListenerBit;
     if (place < sources_.size() && sources_[place].watched) sources_[place].pending = true;
@@ -199,7 +207,7 @@ void Loop::service(Connection& connection) {
     }
     most -= buffer_.size();
     if (!read_once(connection)) return;
-    take_request(connection);
+    take_request(connection, now_);
   }
   settle(connection);
 }
@@ -259,17 +267,21 @@ void Loop::obey(Connection& connection, Verdict verdict) {
   }
 }
 
-void Loop::take_request(Connection& connection) {
+// `ready`: since when it could run.
+void Loop::take_request(Connection& connection, Instant ready) {
   if (connection.running != nullptr || connection.state == ConnectionState::Broken) return;
   Exchange* exchange = connection.protocol->next_request();
   if (exchange == nullptr) return note_arrival(connection);
   exchange->notes.connection_index = connection.index;
   exchange->notes.connection_generation = connection.generation;
-  exchange->notes.ready = now_;
+  exchange->notes.ready = ready;
+  if (const Bytes start = exchange->head.request_start; !start.empty()) {
+    exchange->notes.waited_before = waited_since(start, wall_clock()).value_or(Nanos(0));
+  }
   connection.running = exchange;
   connection.had_request = true;
-  rows_.hold(*exchange, now_);
-  request_clocks_.begin(connection.clock, *exchange, now_);
+  rows_.hold(*exchange, ready);
+  request_clocks_.begin(connection.clock, *exchange, ready);
   ready_.push_back(exchange);
   if (exchange->head.has_body()) ready_bytes_ += exchange->body.received();
 }
@@ -318,133 +330,9 @@ void Loop::keep_an_eye_on(const Exchange& exchange) {
   if (connection.state == ConnectionState::Open && !watch(connection)) break_off(connection);
 }
 
-// ---- accepting ----
-
-bool Loop::may_accept() {
-  // Where nothing can run any more, the kernel's queue is for this worker's successor.
-  if (draining_ || now_ < accept_paused_until_ || !slots_.can_serve()) return false;
-  if (is_crowded() && list(Waiting::Idle).empty()) {
-    tell_of_pause();
-    return false;
-  }
-  if (slots_.free_slots() > 0) {
-    all_busy_ = false;
-    // One that has said nothing yet is enough for a turn: siblings look at the same queue, and a burst
-    // taken by whoever woke first would stay with it for as long as its clients keep their connections.
-    return accepted_silent_ == 0;
-  }
-  if (!all_busy_) {
-    all_busy_ = true;
-    all_busy_since_ = now_;
-  }
-  // The kernel's queue is the one that every worker can take from; only when nobody has been free for
-  // a while is it better to read the request in meanwhile.
-  return now_ - all_busy_since_ >= kPatienceForSiblings && !slots_.others_have_free_slots();
-}
-
-// A client that waits is worth more than one that may never say anything again.
-void Loop::close_longest_idle() {
-  if (DeadlineNode* node = list(Waiting::Idle).oldest()) ran_out(static_cast<Connection&>(*node));
-}
-
-bool Loop::accept_next() {
-  for (std::size_t tried = 0; tried < sources_.size(); ++tried) {
-    // Each has its turn: a flood at one listener is not the others' trouble.
-    Source& source = sources_[next_source_++ % sources_.size()];
-    if (!source.pending) continue;
-    if (accepted_now_ >= kAcceptsPerTurn || !may_accept()) {
-      source.pending = false;
-      continue;
-    }
-    Accepted accepted;
-    switch (accept_one(source.socket.fd.get(), accepted)) {
-      case AcceptOutcome::Taken:
-        ++accepted_now_;
-        if (is_crowded()) close_longest_idle();
-        service(adopt(source, accepted));
-        if (ready_.empty()) ++accepted_silent_;
-        return true;
-      case AcceptOutcome::TryAgain:
-        ++accepted_now_;
-        return true;
-      case AcceptOutcome::NoneWaiting:
-        source.pending = false;
-        break;
-      case AcceptOutcome::OutOfResource:
-        source.pending = false;
-        pause_accepting();
-        break;
-    }
-  }
-  accepted_now_ = 0;
-  return false;
-}
-
-Connection& Loop::adopt(Source& source, Accepted& accepted) {
-  if (free_places_.empty()) {
-    free_places_.push_back(static_cast<std::uint32_t>(table_.size()));
-    table_.emplace_back();
-  }
-  const std::uint32_t place = free_places_.back();
-  free_places_.pop_back();
-  auto connection = std::make_unique<Connection>();
-  connection->index = place;
-  connection->generation = ++generations_ & 0x7fffffff;  // the listeners' tokens have the top bit
-  connection->socket = std::move(accepted.socket);
-  ConnectionInfo& info = connection->info;
-  info.peer_address = std::move(accepted.peer_address);
-  info.peer_port = std::move(accepted.peer_port);
-  info.is_unix = accepted.is_unix;
-  info.socket = connection->socket.get();
-  info.trusted_forwarder = trusted_.trusts(info.peer_address, info.is_unix);
-  if (source.socket.address.empty()) {
-    LocalEnd end = local_end(info.socket);
-    info.local_address = std::move(end.address);
-    info.local_port = std::move(end.port);
-  } else {
-    info.local_address = source.socket.address;
-    info.local_port = source.socket.port;
-  }
-  connection->protocol = std::make_unique<http1::Session>(session_config_, info, pool_);
-  ++connections_in_use_;
-  table_[place] = std::move(connection);
-  crash_table_.add(*table_[place]);
-  return *table_[place];
-}
-
-void Loop::watch_listeners() {
-  const bool wanted = may_accept();
-  for (std::size_t place = 0; place < sources_.size(); ++place) {
-    Source& source = sources_[place];
-    if (source.watched == wanted || !source.socket.fd) continue;
-    const Interest interest = wanted ? Interest::Read : Interest::Nothing;
-    if (poller_.change(source.socket.fd.get(), kListenerBit | place, interest).ok())
-      source.watched = wanted;
-  }
-}
-
-void Loop::pause_accepting() {
-  accept_paused_until_ = now_ + kPauseWithoutDescriptors;
-  tell_of_pause();
-}
-
-void Loop::tell_of_pause() {
-  if (now_ - last_pause_told_ < Seconds(1)) return;
-  last_pause_told_ = now_;
-  log::say(log::Level::Warning,
-           "Accepting is paused: no descriptors left, or worker_connections reached (" +
-               std::to_string(connections_in_use_) + " connections)");
-}
-
-void Loop::close_listeners() {
-  for (Source& source : sources_) {
-    if (source.socket.fd) poller_.remove(source.socket.fd.get());
-    source = Source{};
-  }
-}
-
 void Loop::close_in_child() {
   for (Source& source : sources_) source.socket.fd.reset();
+  siblings_.close();
   poller_.close();
 }
 

@@ -24,6 +24,7 @@
 #include "core/engine/connection.h"
 #include "core/engine/crash_table.h"
 #include "core/engine/engine_settings.h"
+#include "core/engine/handover.h"
 #include "core/engine/homecoming.h"
 #include "core/engine/last_words.h"
 #include "core/engine/request_clocks.h"
@@ -33,6 +34,7 @@
 #include "core/http/exchange.h"
 #include "core/http1/session.h"
 #include "core/net/accepting.h"
+#include "core/net/fd_channel.h"
 #include "core/net/poller.h"
 #include "core/net/stream.h"
 
@@ -72,8 +74,14 @@ class Loop {
     virtual void stay_out() = 0;
   };
 
-  Loop(const EngineSettings& settings, std::vector<ListeningSocket> listeners, Poller poller,
-       Homecoming& homecoming, Slots& slots, RequestRows rows);
+  // Where connections come from.
+  struct Doors {
+    std::vector<ListeningSocket> listeners;
+    FdChannel siblings;  // or none
+  };
+
+  Loop(const EngineSettings& settings, Doors doors, Poller poller, Homecoming& homecoming,
+       Slots& slots, RequestRows rows);
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -133,6 +141,15 @@ class Loop {
   std::uint64_t requests_refused() const { return requests_refused_; }
   // Answers a ready exchange that no slot will run.
   void refuse(Exchange& exchange, int status);
+  // Passes one that no slot of this worker has, with its connection, to whichever sibling is free first.
+  enum class Handover : std::uint8_t {
+    Left,    // it is not this worker's any more (or its client had gone, and it is nobody's)
+    Stays,   // it can be served here only
+    NoRoom,  // neither it nor any other just now
+  };
+  Handover hand_over(Exchange& exchange);
+  std::uint64_t handed_over() const { return handed_over_; }
+  std::uint64_t taken_in() const { return taken_in_; }
   // It waits or runs for long: see to it that its client's going is noticed.
   void keep_an_eye_on(const Exchange& exchange);
   // After any fork in this process: a child may hold our sockets, so closing must say so to the kernel.
@@ -140,15 +157,18 @@ class Loop {
   void close_in_child();
 
  private:
-  struct Source {
-    ListeningSocket socket;
+  struct Door {
     bool watched = false;
-    bool pending = false;  // the kernel said that connections wait
+    bool pending = false;  // the kernel said that somebody waits there
+  };
+  struct Source : Door {
+    ListeningSocket socket;
   };
 
   // Tokens.
   static constexpr std::uint64_t kHomeToken = ~std::uint64_t{0};
   static constexpr std::uint64_t kDoorbellToken = kHomeToken - 1;
+  static constexpr std::uint64_t kInboxToken = kHomeToken - 2;
   static constexpr std::uint64_t kListenerBit = std::uint64_t{1} << 63;
 
   // Input.
@@ -157,18 +177,26 @@ class Loop {
   bool read_once(Connection& connection);
   bool more_may_come(const Connection& connection, const Transfer& got) const;
   void obey(Connection& connection, Verdict verdict);
-  void take_request(Connection& connection);
+  void take_request(Connection& connection, Instant ready);
   void note_arrival(Connection& connection);
   void want_service(Connection& connection);
   void throw_input_away(Connection& connection);
 
   // Accepting.
   bool accept_next();
+  bool accept_from(Source& source);
+  bool take_in_next();
+  FdChannel::Received take_in();
   bool may_accept();
+  bool may_take_more();
   bool is_crowded() const { return connections_in_use_ >= settings_.limits.connections; }
-  void close_longest_idle();
+  bool close_longest_idle();
+  bool make_room();
   Connection& adopt(Source& source, Accepted& accepted);
-  void watch_listeners();
+  Connection& admit(Fd socket, ConnectionInfo ends);
+  void watch_doors();
+  void watch(Door& door, int fd, std::uint64_t token, bool wanted);
+  static constexpr Millis kPauseWithoutDescriptors{100};
   void pause_accepting();
   void tell_of_pause();
   void accept_all_that_wait();
@@ -228,6 +256,8 @@ class Loop {
   TrustedPeers trusted_;
   Poller poller_;
   std::vector<Source> sources_;
+  FdChannel siblings_;
+  Door inbox_;  // of siblings_
 
   std::vector<std::unique_ptr<Connection>> table_;
   std::vector<std::uint32_t> free_places_;
@@ -263,6 +293,8 @@ class Loop {
   bool leaving_ = false;  // the process is about to end
   std::uint64_t requests_done_ = 0;
   std::uint64_t requests_refused_ = 0;  // given no slot: too many waited, or too long
+  std::uint64_t handed_over_ = 0;
+  std::uint64_t taken_in_ = 0;
   std::atomic<bool> forked_{false};
 };
 

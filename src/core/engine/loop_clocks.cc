@@ -125,7 +125,7 @@ void Loop::ran_out(Connection& connection) {
       if (!kept_pace(connection, settings_.limits.body)) {
         obey(connection, connection.protocol->expired(Patience::Body));
         if (connection.running != nullptr) connection.running->wake_slot();
-        take_request(connection);
+        take_request(connection, now_);
       }
       break;
     case Waiting::Write:

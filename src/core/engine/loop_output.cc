@@ -181,7 +181,7 @@ void Loop::complete(Connection& connection) {
   if (connection.state == ConnectionState::Lingering) return;  // its client was left before
   obey(connection, connection.protocol->proceed());
   if (connection.state == ConnectionState::Broken || !connection.socket) return;
-  take_request(connection);
+  take_request(connection, now_);
   if (connection.readable) want_service(connection);
   connection.clock_stale = true;
   settle(connection);
@@ -255,7 +255,8 @@ void Loop::destroy(Connection& connection) {
   if (shared && connection.registered) poller_.remove(connection.socket.get());
   if (connection.reset_at_end) {
     make_reset(connection.socket.get(), shared);
-  } else if (shared && connection.state != ConnectionState::Lingering) {
+  } else if (shared && connection.state != ConnectionState::Lingering &&
+             connection.state != ConnectionState::Departed) {
     ::shutdown(connection.socket.get(), SHUT_RDWR);
   }
   if (connection.service_wanted) {
@@ -302,6 +303,8 @@ void Loop::drain(Drain how) {
 }
 
 void Loop::accept_all_that_wait() {
+  auto received = siblings_ ? FdChannel::Received::Message : FdChannel::Received::Nothing;
+  while (received == FdChannel::Received::Message && !is_crowded()) received = take_in();
   for (Source& source : sources_) {
     Accepted accepted;
     for (std::size_t most = settings_.limits.connections; source.socket.fd && most > 0; --most) {

@@ -178,6 +178,19 @@ class LoopOwnership {
     return queue_.empty() ? Item{} : take_front();
   }
 
+  // What take_back_one() gave, as if it had never been out.
+  void put_back(Item item) {
+    const std::scoped_lock lock(mutex_);
+    queue_.push_front(item);
+    ring_one_idle();
+  }
+
+  // The one that has waited longest, left where it is; only the owner may look at what it is.
+  Item first_queued() const {
+    const std::scoped_lock lock(mutex_);
+    return queue_.empty() ? Item{} : queue_.front();
+  }
+
   std::size_t queued() const {
     const std::scoped_lock lock(mutex_);
     return queue_.size();

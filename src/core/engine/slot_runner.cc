@@ -64,7 +64,7 @@ Nanos SlotRunner::run(Exchange& exchange, Instant now) {
   started_.store(to_word(now), std::memory_order_relaxed);
   silent_since_.store(to_word(now), std::memory_order_relaxed);
   // Not when it was answered while it waited, or its client went away: the work would be for nobody.
-  if (exchange.begin()) application_.run(exchange, *this);
+  if (exchange.begin(now)) application_.run(exchange, *this);
   silent_since_.store(0, std::memory_order_relaxed);
   started_.store(0, std::memory_order_relaxed);
   fate_ = exchange_.exchange(0, std::memory_order_acq_rel) & (kGivenUp | kReplaced);

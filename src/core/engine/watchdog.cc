@@ -132,6 +132,7 @@ void Watchdog::run_loop() {
   while (!engine_.finished_.load(std::memory_order_relaxed)) {
     engine_.obey_orders();
     while (Exchange* exchange = loop.next_ready()) engine_.queue_or_refuse(*exchange);
+    engine_.share_queue();
     loop.flush();
     loop.fire_clocks();
     if (!loop.batch_empty()) continue;
@@ -162,7 +163,9 @@ bool Watchdog::give_loop_back() {
 }
 
 void Watchdog::wait_for_events() {
-  engine_.loop_.poll(engine_.overdue_.is_busy() ? kTick : kWatchTurn);
+  // Nobody says so when a sibling has become free for what waits here.
+  const bool is_watchful = engine_.overdue_.is_busy() || engine_.ownership_.queued() > 0;
+  engine_.loop_.poll(is_watchful ? kTick : kWatchTurn);
   poll_doorbells(Millis(0));
   read_orders();
   const Instant moment = now();

@@ -131,6 +131,17 @@ void BodyPipe::end(BodyState state, std::string fault) {
   state_.store(state, std::memory_order_release);
 }
 
+void BodyPipe::fill(Bytes memory, Fd file, std::uint64_t in_file) {
+  {
+    const std::scoped_lock lock(mutex_);
+    memory_.assign(memory);
+    file_ = std::move(file);
+    file_size_ = in_file;
+    received_ = memory.size() + in_file;
+  }
+  end(BodyState::Complete);
+}
+
 std::size_t BodyPipe::take(char* into, std::size_t most) {
   const std::scoped_lock only_taker(takers_);
   std::size_t from_memory = 0;

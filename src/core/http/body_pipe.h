@@ -55,6 +55,15 @@ class BodyPipe {
   void expect(std::uint64_t bytes);
   void end(BodyState state, std::string fault = {});  // Open is not an end
   bool full() const { return room() == 0; }
+  // All that is there, while the slot's side has taken nothing and the owner does nothing to it.
+  struct Content {
+    Bytes memory;               // comes first
+    int file = -1;              // then, if there is one, its first bytes
+    std::uint64_t in_file = 0;  // so many
+  };
+  Content content() const { return {memory_, file_.get(), file_size_}; }
+  // Instead of put(): a whole body from elsewhere, and its end.
+  void fill(Bytes memory, Fd file, std::uint64_t in_file);
 
   // The slot's side.
   std::size_t take(char* into, std::size_t most);  // 0: nothing there now; look at state()

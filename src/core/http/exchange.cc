@@ -22,6 +22,7 @@ void Exchange::reset(std::uint64_t id, const ConnectionInfo& connection) {
   deadline.clear();
   board_row = ~std::uint32_t{0};
   claim_.store(Claim::Open, std::memory_order_relaxed);
+  begun_at_.store(0, std::memory_order_relaxed);
   body_asked_for_.store(false, std::memory_order_relaxed);
   client_ended_.store(false, std::memory_order_relaxed);
   notes = OwnerNotes{};

@@ -72,8 +72,19 @@ class Exchange {
   const Limits& limits() const { return limits_; }
 
   // Exactly one of these succeeds: a slot begins to run it, or the owner takes it back, answered or not.
-  bool begin() { return claim(Claim::Begun); }
+  bool begin(Instant now) {
+    if (!claim(Claim::Begun)) return false;
+    begun_at_.store(to_word(now), std::memory_order_relaxed);
+    return true;
+  }
   bool withdraw() { return claim(Claim::Withdrawn); }
+
+  // How long it had waited when a slot began it, or until `now`, if none has: here, and before that at a proxy
+  // that says so. Anybody, once it was handed out.
+  Nanos queue_time(Instant now) const {
+    const std::uint64_t begun = begun_at_.load(std::memory_order_relaxed);
+    return notes.waited_before + ((begun == 0 ? now : from_word(begun)) - notes.ready);
+  }
 
   // Slot side. Both may be called with nothing to wait for; both return early on discard(). False: a
   // signal handler ran on this thread, and the wait may not be over.
@@ -98,12 +109,14 @@ class Exchange {
   // Owner side: body, reply or connection changed in a way that a waiting slot wants to see.
   void wake_slot();
 
-  // For whoever runs loops over exchanges (engine): its own notes. Touched by the owner alone.
+  // For whoever runs loops over exchanges (engine): its own notes. Touched by the owner alone; the first few do
+  // not change once it is handed out.
   struct OwnerNotes {
     std::uint32_t connection_index = 0;
     std::uint32_t connection_generation = 0;
-    Instant ready;         // could run
-    int reply_status = 0;  // for the access line
+    Instant ready;          // could run
+    Nanos waited_before{};  // at a trusted proxy
+    int reply_status = 0;   // for the access line
     std::uint64_t reply_bytes = 0;
     ReplyHead reply_head;    // likewise; empty when the protocol had no use for one
     bool given_out = false;  // a slot has it, or it waits for one
@@ -134,6 +147,7 @@ class Exchange {
   std::atomic<bool> slot_waits_{false};
   std::atomic<bool> body_asked_for_{false};  // any thread of the application's may be first
   std::atomic<Claim> claim_{Claim::Open};
+  std::atomic<std::uint64_t> begun_at_{0};  // 0: not
   std::atomic<bool> client_ended_{false};
 };
 

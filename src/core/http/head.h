@@ -27,6 +27,7 @@ struct RequestHead {
   Bytes version;              // "HTTP/1.1": how the application is told (SERVER_PROTOCOL)
   Bytes scheme;               // "http" or "https", a trusted proxy's word included
   std::vector<Field> fields;  // in order; those that the header policy drops are not here
+  Bytes request_start;  // when a trusted proxy says that it had it (request_start.h); or empty
 
   std::optional<std::uint64_t> content_length;
   bool length_unknown = false;    // there is a body, and only its end will tell how long it is
@@ -35,7 +36,7 @@ struct RequestHead {
   bool has_body() const { return length_unknown || content_length.value_or(0) > 0; }
 
   void clear() {
-    method = target = path = query = version = scheme = {};
+    method = target = path = query = version = scheme = request_start = {};
     fields.clear();
     content_length.reset();
     length_unknown = expects_continue = false;

@@ -15,11 +15,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include <sys/uio.h>
 
 #include "core/base/bytes.h"
+#include "core/base/fd.h"
 #include "core/http/exchange.h"
 
 namespace winghorn {
@@ -55,6 +57,15 @@ class UnsentReader {
   virtual bool file(const FilePart& part) = 0;
 };
 
+// A request that is all here and that nobody has begun, for a session of the same protocol in another process
+// to take up. The views are valid until the next call on the protocol that gave them.
+struct UnbegunRequest {
+  Bytes head;
+  BodyPipe::Content body;
+  Bytes rest;  // what the client has sent behind it
+  bool input_ended = false;
+};
+
 class Protocol {
  public:
   virtual ~Protocol() = default;
@@ -71,6 +82,13 @@ class Protocol {
   virtual Exchange* next_request() = 0;
   // The exchange that next_request() has not handed out, its head complete or refused; or null.
   virtual Exchange* withheld() = 0;
+
+  // The exchange that next_request() has handed out last, as long as this connection could go on elsewhere:
+  // all of it has come, nothing of its reply has been collected, and nothing is unsent.
+  virtual std::optional<UnbegunRequest> unbegun() const = 0;
+  // On a new connection, instead of the first consume(): next_request() then hands it out. `body_file` is
+  // that of request.body.
+  virtual Verdict take_up(const UnbegunRequest& request, Fd body_file) = 0;
 
   // Takes what the exchange's reply side holds and frames it.
   virtual Verdict collect(Exchange& exchange) = 0;

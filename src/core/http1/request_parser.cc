@@ -247,8 +247,9 @@ Bytes line_at(const char* at, const char* end) {
   return {at, line_feed == at ? 0 : static_cast<std::size_t>(line_feed - at - 1)};
 }
 
-// Joins folded lines where they lie: each break and the blanks around it become one space. Returns where
-// the last line ends (behind its LF); the value then is [begin, value_end).
+// Joins folded lines where they lie: each break and the blanks around it become one space, what is left over
+// at the end becomes blanks, so that the head can be parsed again. Returns where the last line ends (behind
+// its LF); the value then is [begin, value_end).
 char* join_folded(char* begin, char* end, char*& value_end) {
   char* at = begin;
   char* out = begin;
@@ -262,6 +263,7 @@ char* join_folded(char* begin, char* end, char*& value_end) {
     if (!is_blank(*at)) break;
   }
   value_end = out;
+  std::fill(out, at - 2, ' ');
   return at;
 }
 
@@ -352,6 +354,9 @@ bool BlockParser::take_special(Bytes name, Bytes value) {
       break;
     case 14:
       if (equals_lower(name, "content-length") && lengths_++ == 0) length_ = value;
+      break;
+    case 15:
+      if (trusted_ && equals_lower(name, "x-request-start")) head_.request_start = value;
       break;
     case 17:
       if (equals_lower(name, "transfer-encoding")) ++codings_;

@@ -217,6 +217,24 @@ Exchange* Session::next_request() {
   return exchange_;
 }
 
+std::optional<UnbegunRequest> Session::unbegun() const {
+  const bool is_whole = handed_out_ && phase_ == Phase::Reply;
+  if (!is_whole || head_sent_ || reply_ended_ || !outbox_.empty()) return std::nullopt;
+  return UnbegunRequest{exchange_->head_bytes, exchange_->body.content(), held(), input_ended_};
+}
+
+// Its head has passed the grammar before, and may be refused all the same: by rules that are newer here.
+Verdict Session::take_up(const UnbegunRequest& request, Fd body_file) {
+  if (Fault fault = parse_head(request.head)) return refuse(*fault);
+  if (exchange_->head.has_body()) {
+    exchange_->head.expects_continue = false;
+    exchange_->body.fill(request.body.memory, std::move(body_file), request.body.in_file);
+  }
+  if (const Verdict verdict = body_complete(); verdict != Verdict::KeepGoing) return verdict;
+  hold(request.rest);
+  return request.input_ended ? input_ended() : Verdict::KeepGoing;
+}
+
 Exchange* Session::withheld() { return handed_out_ ? nullptr : exchange_; }
 
 // ---- Ends of input and of patience

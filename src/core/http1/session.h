@@ -76,6 +76,8 @@ class Session final : public Protocol {
   Verdict proceed() override;
   Exchange* next_request() override;
   Exchange* withheld() override;
+  std::optional<UnbegunRequest> unbegun() const override;
+  Verdict take_up(const UnbegunRequest& request, Fd body_file) override;
   Verdict collect(Exchange& exchange) override;
   bool has_unsent() const override { return !outbox_.empty(); }
   Outgoing unsent() override { return outbox_.next(); }

@@ -14,7 +14,7 @@ constexpr char kRequestHeader = 'i';
 constexpr char kReplyHeader = 'o';
 constexpr char kEnvironValue = 'e';
 
-constexpr Bytes kAtoms = "hlutrmUqHsBbfaTMDLp";
+constexpr Bytes kAtoms = "hlutrmUqHsBbfaTMDLpQ";
 
 // Those that %d and its like may show. (In gunicorn s and b are texts, in its asgi worker s is a number.)
 constexpr bool is_number(char atom) {

@@ -74,6 +74,10 @@ void append_number(std::string& out, std::int64_t value) {
   out.append(digits.data(), digits.size());
 }
 
+void append_seconds(std::string& out, std::int64_t micros) {
+  fmt::format_to(std::back_inserter(out), "{}.{:06}", micros / 1'000'000, micros % 1'000'000);
+}
+
 // The clock's text changes once a second; making it costs more than all the rest of a line.
 Bytes clock_text() {
   thread_local std::time_t made_for = -1;
@@ -111,8 +115,14 @@ bool append_own_text(std::string& out, char atom, const AccessRecord& record) {
       out += '>';
       return true;
     case 'L':
-      fmt::format_to(std::back_inserter(out), "{}.{:06}", number('T', record),
-                     number('D', record) % 1'000'000);
+      append_seconds(out, number('D', record));
+      return true;
+    case 'Q':
+      if (record.queued) {
+        append_seconds(out, record.queued->count() / 1000);
+      } else {
+        out += '-';
+      }
       return true;
     case 'l':
     case kUnknown:

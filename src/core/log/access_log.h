@@ -1,13 +1,15 @@
 // access_log.h: the line that each request leaves behind, by gunicorn's access_log_format.
 //
 // A format is compiled once and says at once what is wrong with it. Atoms: h l u t r m U q H s B b f a
-// T M D L p {name}i {name}o {name}e, with Python's flags, width and precision; unknown ones give "-".
+// T M D L p Q {name}i {name}o {name}e, with Python's flags, width and precision; unknown ones give "-". All but
+// Q, the time in queue, are gunicorn's.
 // Everything that came from outside is escaped: a request makes exactly one line.
 // A compiled format is read-only and may be used by all threads.
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +39,7 @@ struct AccessRecord {
   int status = 0;                // 0: none was ever known ("-")
   std::uint64_t body_bytes = 0;  // sent, without the head
   Nanos took{0};                 // from the complete head to the end of the response
+  std::optional<Nanos> queued;   // until a slot began it
   int pid = 0;                   // whose request it was; 0: this process's
   const FieldSource* fields = nullptr;
 };

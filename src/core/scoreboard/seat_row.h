@@ -22,7 +22,14 @@ class Word {
   std::atomic<std::uint64_t> value_{0};
 };
 
-enum class SeatState : std::uint8_t { Free, Booting, Ready, Retiring, Dead };
+enum class SeatState : std::uint8_t {
+  Free,
+  Booting,
+  Ready,
+  Stopped,  // was Ready, and will be when somebody lets it go on
+  Retiring,
+  Dead,
+};
 
 struct SignalSender {
   int signal = 0;
@@ -55,9 +62,12 @@ struct SeatRow {
     Word free_slots;
     Word busy_slots;
     Word connections;
-    Word queued;  // complete requests that wait for a slot
+    Word queued;          // complete requests that wait for a slot
+    Word oldest_waiting;  // since when the first of them could run; 0: none waits
     Word requests_done;
     Word requests_refused;  // of them: answered 503, too many waited or too long
+    Word handed_over;       // to siblings, before they had begun
+    Word taken_in;          // from siblings
     Word listeners_closed_at;
     Word request_rows;  // so many of them were ever used
     Word rowless;       // requests that have found none free

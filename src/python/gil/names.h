@@ -23,6 +23,7 @@
   X(wsgi_early_hints, "wsgi.early_hints")                \
   X(gunicorn_socket, "gunicorn.socket")                  \
   X(deadline, "winghorn.deadline")                       \
+  X(queue_time, "winghorn.queue_time")                   \
   X(client_disconnected, "winghorn.client_disconnected") \
   X(server_software, "SERVER_SOFTWARE")                  \
   X(server_name, "SERVER_NAME")                          \

@@ -20,6 +20,8 @@ const char* name_of(SeatState state) {
       return "booting";
     case SeatState::Ready:
       return "ready";
+    case SeatState::Stopped:
+      return "stopped";
     case SeatState::Retiring:
       return "retiring";
     case SeatState::Dead:
@@ -69,6 +71,10 @@ nb::dict worker_status(unsigned seat) {
   out["queued"] = row.engine.queued.get();
   out["requests"] = row.engine.requests_done.get();
   out["refused"] = row.engine.requests_refused.get();
+  out["handed_over"] = row.engine.handed_over.get();
+  out["taken_in"] = row.engine.taken_in.get();
+  const std::uint64_t oldest = row.engine.oldest_waiting.get();
+  out["oldest_waiting"] = oldest == 0 ? 0.0 : seconds_since(from_word(oldest));
   out["slots"] = slots;
   return out;
 }

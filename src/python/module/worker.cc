@@ -201,11 +201,11 @@ int serve(supervisor::WorkerPlace& place, const config::Settings& settings,
   ProcessEvents events(
       dump, [&engine, &helpers](unsigned slot) { return start_one_more(*engine, helpers, slot); });
   wsgi::WsgiApplication bridge(gil, wsgi_config(settings, application, engine));
-  Result<std::unique_ptr<Engine>> made =
-      Engine::create(engine_settings_from(settings),
-                     {place.board, place.seat, std::move(place.lifeline),
-                      listening_sockets(place.listeners), std::move(signal_pipe)},
-                     bridge, events);
+  Result<std::unique_ptr<Engine>> made = Engine::create(
+      engine_settings_from(settings),
+      {place.board, place.seat, std::move(place.lifeline), listening_sockets(place.listeners),
+       std::move(place.siblings), std::move(signal_pipe)},
+      bridge, events);
   if (!made) {
     log::error("Can't serve: {}", made.error().text());
     return supervisor::kWorkerFailedToBoot;

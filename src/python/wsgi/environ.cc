@@ -27,6 +27,12 @@ bool set(PyObject* dict, PyObject* key, const Ref& value) {
   return value && PyDict_SetItem(dict, key, value.get()) == 0;
 }
 
+Ref queue_time(const Gil&, const Exchange& exchange) {
+  // It has been begun, mostly: no need to look at the clock for one that has not.
+  const std::chrono::duration<double> seconds = exchange.queue_time(exchange.notes.ready);
+  return Ref::steal(PyFloat_FromDouble(seconds.count()));
+}
+
 // Puts `value` behind what is there already: fields of one name are one list (RFC 9110 5.3).
 bool join(const Gil& gil, PyObject* environ, PyObject* key, PyObject* value) {
   const Ref before = gil::find_item(gil, environ, key);
@@ -62,6 +68,7 @@ bool EnvironMaker::fill_template(const Gil& gil, const WsgiConfig& config, const
   if (!set(dict, n.gunicorn_socket, Ref::share(objects.client_socket))) return false;
   if (!set(dict, n.deadline, Ref::share(objects.deadline))) return false;
   if (!set(dict, n.client_disconnected, Ref::share(objects.client_disconnected))) return false;
+  if (!set(dict, n.queue_time, Ref::steal(PyFloat_FromDouble(0)))) return false;
   if (!set(dict, n.server_software, make_text(gil, config.server_software))) return false;
   for (PyObject* key : keys_) {
     if (PyDict_SetItem(dict, key, n.empty) < 0) return false;
@@ -86,6 +93,7 @@ MadeEnviron EnvironMaker::make(const Gil& gil, const Exchange& exchange, PyObjec
     if (!put_field(gil, dict, field, notes)) return made;
   }
   if (!put_request_line(gil, dict, head) || !put_ends(gil, dict, exchange, notes)) return made;
+  if (!set(dict, names().queue_time, queue_time(gil, exchange))) return made;
   if (input != nullptr && PyDict_SetItem(dict, names().wsgi_input, input) < 0) return made;
   const Bytes script_name =
       notes.script_name.data() != nullptr ? notes.script_name : Bytes(script_name_);

@@ -72,6 +72,12 @@ def sleep(environ: Environ, start_response: Any) -> Any:
     return _say(start_response, "slept\n")
 
 
+def short(environ: Environ, start_response: Any) -> Any:
+    """What bench/open_loop.cc asks for."""
+    time.sleep(float(os.environ.get("SHORT", "0.001")))
+    return _say(start_response, "short\n")
+
+
 def hang_in_c(environ: Environ, start_response: Any) -> Any:
     """C code that keeps the interpreter lock for ever and that no signal cuts short."""
     mutex = ctypes.create_string_buffer(64)  # all zero: a fresh pthread mutex
@@ -126,7 +132,7 @@ def refuse_body(environ: Environ, start_response: Any) -> Any:
 
 def environ(environ: Environ, start_response: Any) -> Any:
     shown: dict[str, Any] = {
-        key: value for key, value in environ.items() if isinstance(value, str | bool | int)
+        key: value for key, value in environ.items() if isinstance(value, str | bool | int | float)
     }
     shown["wsgi.version"] = list(environ["wsgi.version"])
     shown["types"] = {key: type(value).__name__ for key, value in environ.items()}

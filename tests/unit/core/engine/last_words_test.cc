@@ -82,7 +82,7 @@ class LastWordsTest : public ::testing::Test {
   }
   Party& begun(std::string_view request = kRequest) {
     Party& made = party(request);
-    EXPECT_TRUE(made.exchange().begin());
+    EXPECT_TRUE(made.exchange().begin(now()));
     return made;
   }
   void crash(Millis patience = Millis(0)) { words_.say(table_, now() + patience); }
@@ -119,7 +119,7 @@ TEST_F(LastWordsTest, OneThatHasNotBegunGets503AndNeverBegins) {
   crash();
   EXPECT_EQ(queued.hear().status(), 503);
   EXPECT_TRUE(queued.is_ended);
-  EXPECT_FALSE(queued.exchange().begin());
+  EXPECT_FALSE(queued.exchange().begin(now()));
 }
 
 TEST_F(LastWordsTest, OldClientsAreAnsweredToo) {

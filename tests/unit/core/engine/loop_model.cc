@@ -191,6 +191,7 @@ class LoopModel::Step {
       return go("looks for orders", Kind::Ours, s);
     }
     give_up();
+    if (dog) hand_over();
     if (at == At::Batch && !s.batch.empty()) return next_event(me);
     if (at == At::Batch) {
       send_replies(s);
@@ -252,6 +253,18 @@ class LoopModel::Step {
       one.request = broken(Rule::ConnectionWaitsForHome) ? Request::Closed : Request::GivenUp;
       go("gives a request up", Kind::World, s);
     }
+  }
+
+  // With its connection; what becomes of it there is handover_model_test.cc's.
+  void hand_over() {
+    if (from_.queue.empty()) return;
+    ModelState s = from_;
+    const std::uint8_t c = s.queue.front();
+    if (s.connections[c].request != Request::Queued) return;
+    if (!broken(Rule::HandedOverLeavesTheQueue)) s.queue.pop();
+    close(s.connections[c]);
+    s.connections[c].open = 0;
+    go("hands a request over", Kind::World, s);
   }
 
   void is_home(ModelState& s, std::uint8_t c) {

@@ -23,17 +23,18 @@ constexpr std::size_t kMostConnections = 3;
 // What may be left out of the rules, to see that the search notices.
 enum class Rule : std::uint8_t {
   None,
-  FenceBetweenWordAndFlag,  // T1 looks whether the watchdog sleeps before its word can be seen
-  LookBeforeSleeping,       // park
-  InputIsTakenUpAgain,      // a reply is out, and input lies there whose edge is long past
-  RepliesGoAlong,           // T3
-  BatchGoesAlong,           // T3
-  QueueIsEmpty,             // T6
-  OrdersBeforeSleeping,     // the owner looks for orders once more before it waits for events
-  WithdrawnIsNotBegun,      // a queued request was given up
-  ConnectionWaitsForHome,   // a running request was given up
-  HomecomingIsTold,         // the eventfd
-  OfferIsTold,              // T5
+  FenceBetweenWordAndFlag,   // T1 looks whether the watchdog sleeps before its word can be seen
+  LookBeforeSleeping,        // park
+  InputIsTakenUpAgain,       // a reply is out, and input lies there whose edge is long past
+  RepliesGoAlong,            // T3
+  BatchGoesAlong,            // T3
+  QueueIsEmpty,              // T6
+  OrdersBeforeSleeping,      // the owner looks for orders once more before it waits for events
+  WithdrawnIsNotBegun,       // a queued request was given up
+  ConnectionWaitsForHome,    // a running request was given up
+  HomecomingIsTold,          // the eventfd
+  OfferIsTold,               // T5
+  HandedOverLeavesTheQueue,  // a queued request went to another worker
 };
 
 // A short list of small numbers.

@@ -193,7 +193,8 @@ INSTANTIATE_TEST_SUITE_P(
                       BrokenRule{"OrdersBeforeSleeping", Rule::OrdersBeforeSleeping},
                       BrokenRule{"WithdrawnIsNotBegun", Rule::WithdrawnIsNotBegun},
                       BrokenRule{"ConnectionWaitsForHome", Rule::ConnectionWaitsForHome},
-                      BrokenRule{"HomecomingIsTold", Rule::HomecomingIsTold}),
+                      BrokenRule{"HomecomingIsTold", Rule::HomecomingIsTold},
+                      BrokenRule{"HandedOverLeavesTheQueue", Rule::HandedOverLeavesTheQueue}),
     [](const auto& one) { return one.param.name; });
 
 // T1 has woken the watchdog already, and it does not go to sleep over a word it has not seen twice: the

@@ -148,15 +148,15 @@ TEST_F(ExchangeTest, NoWakeUpIsLost) {
 }
 
 TEST_F(ExchangeTest, IsBegunOrWithdrawnNeverBoth) {
-  EXPECT_TRUE(exchange_.begin());
+  EXPECT_TRUE(exchange_.begin(now()));
   EXPECT_FALSE(exchange_.withdraw());
   exchange_.reset(8, info_);
   EXPECT_TRUE(exchange_.withdraw());
-  EXPECT_FALSE(exchange_.begin());
+  EXPECT_FALSE(exchange_.begin(now()));
   for (int round = 0; round < 2000; ++round) {
     exchange_.reset(9, info_);
     std::atomic<int> won{0};
-    std::thread slot([&] { won += exchange_.begin() ? 1 : 0; });
+    std::thread slot([&] { won += exchange_.begin(now()) ? 1 : 0; });
     won += exchange_.withdraw() ? 1 : 0;
     slot.join();
     ASSERT_EQ(won, 1);
