@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.harness.servers import BENCH, FLOOR, ROOT, VENV
+from bench.harness.servers import BENCH, FLOOR, OPEN_LOOP, ROOT, VENV
 
 DEBIAN_PYTHON = Path("/usr/bin/python3")
 PEERS = BENCH / "peers.txt"
@@ -35,6 +35,13 @@ def build_floor() -> None:
     if shutil.which("g++") is None:
         raise MissingTool("no g++: apt-get install g++")
     build(BENCH / "epoll_floor.cc", FLOOR)
+
+
+def build_open_loop() -> None:
+    """build/bench/open_loop; raises MissingTool without a compiler."""
+    if shutil.which("g++") is None:
+        raise MissingTool("no g++: apt-get install g++")
+    build(BENCH / "open_loop.cc", OPEN_LOOP)
 
 
 def check_tools() -> None:

@@ -14,6 +14,7 @@ BENCH = ROOT / "bench"
 APPS = BENCH / "apps"
 VENV = BENCH / ".venv"
 FLOOR = ROOT / "build" / "bench" / "epoll_floor"
+OPEN_LOOP = ROOT / "build" / "bench" / "open_loop"
 THREADS = 4
 
 
