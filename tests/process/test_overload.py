@@ -61,10 +61,11 @@ def goodput(answers: Sequence[Answered], seconds: float) -> float:
 
 @pytest.mark.timeout(120)
 def test_ten_times_too_much(serve: Serve, open_loop: Path) -> None:
-    """10 x overload for 20 s: the goodput stays, the rest gets its 503 at once, then all is well."""
+    """10 x overload for 20 s: the goodput stays, the rest gets 503 at once, then all is well."""
     options = ["--workers", str(WORKERS), "--queue-limit", "10"]
     options += ["--queue-timeout", str(QUEUE_TIMEOUT * FACTOR)]
-    server = serve("trouble:app", *options, workers=WORKERS, env={"SHORT": str(HANDLER_SECONDS)})
+    env = {"SHORT": str(HANDLER_SECONDS)}
+    server = serve("trouble:app", *options, workers=WORKERS, env=env)
     most = WORKERS / HANDLER_SECONDS
     calm = send(open_loop, server, 2 * most, 3)
     capacity = goodput(calm, 3)

@@ -20,7 +20,9 @@ namespace {
 
 constexpr Nanos kSlowCall = Millis(10);  // two ticks of the watchdog
 constexpr Nanos kLongCall =
-    std::chrono::microseconds(200);  // against a few µs for waking another slot
+    std::chrono::microseconds(200);             // against a few µs for waking another slot
+constexpr Nanos kStillMoving = Millis(3);       // since a slot came to its end
+constexpr Nanos kWorthHandingOver = Millis(5);  // so much sooner must it begin elsewhere
 constexpr Nanos kFlushBefore = std::chrono::microseconds(300);
 constexpr Millis kForEver{-1};
 
@@ -240,7 +242,8 @@ void Engine::run_as_guest(SlotRunner& slot, Exchange& exchange) {
 }
 
 void Engine::run_counted(SlotRunner& slot, Exchange& exchange, Instant now) {
-  note_call(slot.run(exchange, now));
+  const Nanos took = slot.run(exchange, now);
+  note_call(slot, took);
   // In this order: nobody shall take it for one given up that is only coming to its end.
   if (slot.was_given_up()) given_up_.fetch_sub(1, std::memory_order_acq_rel);
   busy_.fetch_sub(1, std::memory_order_release);
@@ -262,7 +265,8 @@ bool Engine::let_signals_in(SlotRunner& slot) {
   return ownership_.come_back(slot.number());
 }
 
-void Engine::note_call(Nanos took) {
+void Engine::note_call(const SlotRunner& slot, Nanos took) {
+  last_call_.store(to_word(slot.ended_at()), std::memory_order_relaxed);
   if (took > kSlowCall) last_slow_call_.store(to_word(winghorn::now()), std::memory_order_relaxed);
   const Nanos::rep typical = typical_call_.load(std::memory_order_relaxed);
   typical_call_.store(typical + (took.count() - typical) / 8, std::memory_order_relaxed);
@@ -320,40 +324,88 @@ void Engine::show_counts() {
   row.requests_refused.set(loop_.requests_refused());
   row.handed_over.set(loop_.handed_over());
   row.taken_in.set(loop_.taken_in());
-  Exchange* const oldest = queued == 0 ? nullptr : ownership_.first_queued();
-  row.oldest_waiting.set(oldest == nullptr ? 0 : to_word(oldest->notes.ready));
+  const Exchange* const oldest = queued == 0 ? nullptr : ownership_.first_queued();
+  const std::uint64_t since = oldest == nullptr ? 0 : to_word(oldest->notes.ready);
+  row.oldest_waiting.set(since);
+  row.takes_before.set(takes_before());
 }
 
-// A request is better off in the queue that all workers share than in that of this one.
-bool Engine::may_share() const {
-  return drained_ <= Drain::Gently &&
-         busy_.load(std::memory_order_acquire) >= threads_.load(std::memory_order_relaxed) &&
-         others_have_free_slots();
+// ---- several workers, one queue ----
+
+// Slots take first what has waited longest, wherever it came from.
+void Engine::put_in_queue(Exchange& exchange) {
+  ownership_.enqueue(&exchange, [](const Exchange* one, const Exchange* other) {
+    return one->notes.ready < other->notes.ready;
+  });
+}
+
+bool Engine::keeps_moving() const {
+  const Instant last = from_word(last_call_.load(std::memory_order_relaxed));
+  return winghorn::now() - last < kStillMoving;
+}
+
+std::uint64_t Engine::takes_before() const {
+  if (free_slots() > 0) return SeatRow::kTakesAny;
+  if (!keeps_moving()) return 0;
+  const Exchange* const oldest = ownership_.first_queued();
+  return to_word(oldest == nullptr ? winghorn::now() : oldest->notes.ready);
+}
+
+bool Engine::others_have_free_slots() const {
+  return place_.board.free_slots_elsewhere(place_.seat) > 0;
+}
+
+bool Engine::others_keep_moving() const {
+  return place_.board.takers_elsewhere(place_.seat, 0) > 0;
+}
+
+bool Engine::is_first_to_take() const {
+  const std::uint64_t before = takes_before();
+  return before != 0 && place_.board.takers_elsewhere(place_.seat, before) == 0;
+}
+
+// How many requests of that age other workers would begin sooner than this one. While one is still on its way
+// they have not said yet what it has made of them; and two whose slots keep moving would send each other the
+// same requests again and again.
+unsigned Engine::takers_of(const Exchange& exchange) const {
+  const bool is_busy =
+      busy_.load(std::memory_order_acquire) >= threads_.load(std::memory_order_relaxed);
+  if (drained_ > Drain::Gently || !is_busy || !loop_.siblings_are_up_to_date()) return 0;
+  if (const unsigned free = place_.board.free_slots_elsewhere(place_.seat); free > 0) return free;
+  if (keeps_moving()) return 0;
+  const Instant later = exchange.notes.ready + kWorthHandingOver;
+  return place_.board.takers_elsewhere(place_.seat, to_word(later));
 }
 
 void Engine::share_queue() {
-  if (ownership_.queued() == 0 || !may_share()) return;
+  const Exchange* const first = ownership_.first_queued();
+  if (first == nullptr) return;
   std::vector<Exchange*> staying;
-  for (unsigned room = place_.board.free_slots_elsewhere(place_.seat); room > 0;) {
+  for (unsigned room = takers_of(*first); room > 0;) {
     Exchange* const oldest = ownership_.take_back_one();
     if (oldest == nullptr) break;
     const Loop::Handover outcome = loop_.hand_over(*oldest);
-    if (outcome != Loop::Handover::Left) staying.push_back(oldest);
-    if (outcome == Loop::Handover::Left) --room;
+    if (outcome == Loop::Handover::Left) {
+      --room;
+      continue;
+    }
+    staying.push_back(oldest);
     if (outcome == Loop::Handover::NoRoom) break;
   }
-  for (auto last = staying.rbegin(); last != staying.rend(); ++last) ownership_.put_back(*last);
+  for (Exchange* const exchange : staying) put_in_queue(*exchange);
 }
 
 void Engine::queue_or_refuse(Exchange& exchange) {
-  if (ownership_.queued() == 0 && may_share() &&
+  if (ownership_.queued() == 0 && takers_of(exchange) > 0 &&
       loop_.hand_over(exchange) == Loop::Handover::Left) {
     return;
   }
   if (loop_.draining() && !can_serve()) return loop_.refuse(exchange, 503);
-  if (ownership_.queued() >= settings_.limits.queued_requests) return loop_.refuse(exchange, 503);
+  const bool is_full = ownership_.queued() >= settings_.limits.queued_requests;
+  // Where it was before, it was let in.
+  if (is_full && !exchange.notes.taken_in) return loop_.refuse(exchange, 503);
   loop_.keep_an_eye_on(exchange);
-  ownership_.enqueue(&exchange);
+  put_in_queue(exchange);
 }
 
 // ---- the main thread ----
@@ -383,10 +435,6 @@ unsigned Engine::free_slots() const {
 bool Engine::can_serve() const {
   const unsigned given_up = given_up_.load(std::memory_order_acquire);
   return given_up == 0 || given_up < threads_.load(std::memory_order_relaxed);
-}
-
-bool Engine::others_have_free_slots() const {
-  return place_.board.free_slots_elsewhere(place_.seat) > 0;
 }
 
 // ---- requests that take too long

@@ -126,7 +126,7 @@ class Engine final : private Loop::Slots {
   bool run_inline(SlotRunner& slot, Exchange& exchange);
   void run_as_guest(SlotRunner& slot, Exchange& exchange);
   bool let_signals_in(SlotRunner& slot);
-  void note_call(Nanos took);
+  void note_call(const SlotRunner& slot, Nanos took);
   bool calls_are_long() const;
 
   // Whoever runs the loop.
@@ -136,7 +136,13 @@ class Engine final : private Loop::Slots {
   void finish();
   void show_counts();
   void queue_or_refuse(Exchange& exchange);
-  bool may_share() const;
+
+  // Several workers, one queue.
+  void put_in_queue(Exchange& exchange);
+  bool keeps_moving() const;
+  // As SeatRow has it.
+  std::uint64_t takes_before() const;
+  unsigned takers_of(const Exchange& exchange) const;
   void share_queue();
 
   // The watchdog, to the main thread.
@@ -147,6 +153,8 @@ class Engine final : private Loop::Slots {
   // Loop::Slots
   unsigned free_slots() const override;
   bool others_have_free_slots() const override;
+  bool others_keep_moving() const override;
+  bool is_first_to_take() const override;
   bool take_back(Exchange& exchange) override { return ownership_.take_back(&exchange); }
   bool can_serve() const override;
   void overdue(const Exchange& exchange) override;
@@ -187,6 +195,7 @@ class Engine final : private Loop::Slots {
   std::atomic<bool> successor_asked_for_{false};
   std::atomic<Nanos::rep> typical_call_{0};
   std::atomic<std::uint64_t> last_slow_call_{0};  // its end
+  std::atomic<std::uint64_t> last_call_{0};       // likewise
   std::atomic<unsigned> orders_{0};               // given and not yet obeyed by the watchdog
   std::atomic<Drain> drain_wanted_{Drain::No};    // for whoever runs the loop
   Drain drained_ = Drain::No;                     // likewise its own

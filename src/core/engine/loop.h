@@ -63,6 +63,9 @@ class Loop {
     virtual ~Slots() = default;
     virtual unsigned free_slots() const = 0;  // of this worker, now
     virtual bool others_have_free_slots() const = 0;
+    // None may be free, but what comes now would begin sooner than at any sibling.
+    virtual bool is_first_to_take() const = 0;
+    virtual bool others_keep_moving() const = 0;
     // False: every slot runs something that does not end.
     virtual bool can_serve() const = 0;
     // Takes it out of the queue for a slot; false: a slot has it.
@@ -148,6 +151,8 @@ class Loop {
     NoRoom,  // neither it nor any other just now
   };
   Handover hand_over(Exchange& exchange);
+  // Nothing that somebody has handed over is still on its way.
+  bool siblings_are_up_to_date() const { return siblings_.is_empty(); }
   std::uint64_t handed_over() const { return handed_over_; }
   std::uint64_t taken_in() const { return taken_in_; }
   // It waits or runs for long: see to it that its client's going is noticed.
@@ -189,6 +194,7 @@ class Loop {
   FdChannel::Received take_in();
   bool may_accept();
   bool may_take_more();
+  bool may_take_in();
   bool is_crowded() const { return connections_in_use_ >= settings_.limits.connections; }
   bool close_longest_idle();
   bool make_room();

@@ -41,6 +41,13 @@ bool Loop::may_take_more() {
 // whoever woke first would stay with it for as long as its clients keep their connections.
 bool Loop::may_accept() { return may_take_more() && (all_busy_ || accepted_silent_ == 0); }
 
+// What siblings hand over has waited for longer than what waits here, or they would have kept it.
+bool Loop::may_take_in() {
+  const bool may_take = may_take_more();
+  if (slots_.free_slots() > 0) return may_take;
+  return !draining_ && (slots_.is_first_to_take() || (may_take && !slots_.others_keep_moving()));
+}
+
 // A client that waits is worth more than one that may never say anything again. False: none is idle.
 bool Loop::close_longest_idle() {
   DeadlineNode* const node = list(Waiting::Idle).oldest();
@@ -135,7 +142,7 @@ void Loop::watch_doors() {
     Source& source = sources_[place];
     watch(source, source.socket.fd.get(), kListenerBit | place, wanted);
   }
-  watch(inbox_, siblings_.receiving_end(), kInboxToken, wanted);
+  watch(inbox_, siblings_.receiving_end(), kInboxToken, may_take_in());
 }
 
 void Loop::watch(Door& door, int fd, std::uint64_t token, bool wanted) {
@@ -169,7 +176,7 @@ void Loop::close_listeners() {
 
 // They have waited longer than who stands at the listeners.
 bool Loop::take_in_next() {
-  inbox_.pending = inbox_.pending && accepted_now_ < kAcceptsPerTurn && may_take_more();
+  inbox_.pending = inbox_.pending && accepted_now_ < kAcceptsPerTurn && may_take_in();
   if (!inbox_.pending) return false;
   switch (take_in()) {
     case FdChannel::Received::Message:
@@ -200,6 +207,7 @@ FdChannel::Received Loop::take_in() {
   connection.input_ended = arrival.request.input_ended;
   obey(connection, connection.protocol->take_up(arrival.request, std::move(arrival.body_file)));
   if (connection.socket) take_request(connection, arrival.ready);
+  if (connection.running != nullptr) connection.running->notes.taken_in = true;
   settle(connection);
   return received;
 }

@@ -30,6 +30,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -159,10 +160,13 @@ class LoopOwnership {
 
   // ---- the loop's owner ----
 
-  // Hands a ready item to the slots.
-  void enqueue(Item item) {
+  // Hands a ready item to the slots, before the first that it comes before.
+  template <class ComesBefore>
+  void enqueue(Item item, ComesBefore comes_before) {
     const std::scoped_lock lock(mutex_);
-    queue_.push_back(item);
+    auto place = queue_.end();
+    while (place != queue_.begin() && comes_before(item, *std::prev(place))) --place;
+    queue_.insert(place, item);
     ring_one_idle();
   }
 
@@ -176,13 +180,6 @@ class LoopOwnership {
   Item take_back_one() {
     const std::scoped_lock lock(mutex_);
     return queue_.empty() ? Item{} : take_front();
-  }
-
-  // What take_back_one() gave, as if it had never been out.
-  void put_back(Item item) {
-    const std::scoped_lock lock(mutex_);
-    queue_.push_front(item);
-    ring_one_idle();
   }
 
   // The one that has waited longest, left where it is; only the owner may look at what it is.

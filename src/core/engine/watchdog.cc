@@ -24,6 +24,7 @@ constexpr unsigned kQuietTicks = 50;  // then it sleeps
 constexpr Millis kSlowPhase{100};     // without a slow call: the loop goes back
 constexpr Nanos kSlowCall = 2 * kTick;
 constexpr Millis kWatchTurn{20};
+constexpr Millis kGlance{1};  // at what siblings do, while they get on
 constexpr Seconds kAfterArbiter{1};
 constexpr Seconds kQuickStop{1};
 constexpr Millis kSeizePatience{200};
@@ -162,10 +163,14 @@ bool Watchdog::give_loop_back() {
   return engine_.ownership_.hand_back();
 }
 
+// Nobody says so when a sibling has become free for what waits here.
+Millis Watchdog::patience() const {
+  if (engine_.ownership_.queued() > 0) return engine_.others_keep_moving() ? kGlance : kTick;
+  return engine_.overdue_.is_busy() ? kTick : kWatchTurn;
+}
+
 void Watchdog::wait_for_events() {
-  // Nobody says so when a sibling has become free for what waits here.
-  const bool is_watchful = engine_.overdue_.is_busy() || engine_.ownership_.queued() > 0;
-  engine_.loop_.poll(is_watchful ? kTick : kWatchTurn);
+  engine_.loop_.poll(patience());
   poll_doorbells(Millis(0));
   read_orders();
   const Instant moment = now();

@@ -35,6 +35,7 @@ class Watchdog {
   void run_loop();
   bool slow_phase_is_past(Instant now) const;
   bool give_loop_back();
+  Millis patience() const;
   void wait_for_events();
 
   // Orders and ends.

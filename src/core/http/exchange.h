@@ -120,6 +120,7 @@ class Exchange {
     std::uint64_t reply_bytes = 0;
     ReplyHead reply_head;    // likewise; empty when the protocol had no use for one
     bool given_out = false;  // a slot has it, or it waits for one
+    bool taken_in = false;   // another worker had it and had let it wait
     bool sent = false;       // the protocol has nothing more to do with it
     bool home = false;       // the slot has nothing more to do with it
     bool overdue = false;    // answered at its deadline: what its slot still does is for nobody

@@ -2,6 +2,7 @@
 #include "core/net/fd_channel.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -81,6 +82,11 @@ FdChannel::Received FdChannel::receive(Message& into) {
   if ((header.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0) return Received::Lost;
   into.bytes = Bytes(buffer_.data(), static_cast<std::size_t>(count));
   return Received::Message;
+}
+
+bool FdChannel::is_empty() const {
+  int bytes = 0;
+  return ::ioctl(receiving_.get(), FIONREAD, &bytes) != 0 || bytes == 0;
 }
 
 bool FdChannel::have_reserve() {

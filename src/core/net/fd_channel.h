@@ -56,6 +56,7 @@ class FdChannel {
   // False: it was not sent, because too much waits or the kernel has no room; errno says what.
   bool send(std::span<iovec> bytes, std::span<const int> descriptors) const;
   Received receive(Message& into);
+  bool is_empty() const;
 
   void close();
 

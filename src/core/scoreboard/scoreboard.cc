@@ -144,15 +144,28 @@ void Scoreboard::clear(unsigned seat_number) {
 
 unsigned Scoreboard::used_seats() const { return static_cast<unsigned>(high_water().get()); }
 
-unsigned Scoreboard::free_slots_elsewhere(unsigned own_seat) const {
-  std::uint64_t free = 0;
+template <class Count>
+unsigned Scoreboard::sum_elsewhere(unsigned own_seat, Count count) const {
+  std::uint64_t sum = 0;
   const unsigned used = std::min(used_seats(), seats_);
   for (unsigned i = 0; i < used; ++i) {
     const SeatRow& row = seat(i);
-    if (i == own_seat || row.state() != SeatState::Ready) continue;
-    free += std::min<std::uint64_t>(row.engine.free_slots.get(), slots_);
+    if (i != own_seat && row.state() == SeatState::Ready) sum += count(row);
   }
-  return static_cast<unsigned>(free);
+  return static_cast<unsigned>(sum);
+}
+
+unsigned Scoreboard::free_slots_elsewhere(unsigned own_seat) const {
+  return sum_elsewhere(own_seat, [this](const SeatRow& row) {
+    return std::min<std::uint64_t>(row.engine.free_slots.get(), slots_);
+  });
+}
+
+unsigned Scoreboard::takers_elsewhere(unsigned own_seat, std::uint64_t ready) const {
+  return sum_elsewhere(own_seat, [this, ready](const SeatRow& row) -> std::uint64_t {
+    if (row.engine.takes_before.get() <= ready) return 0;
+    return std::clamp<std::uint64_t>(row.engine.free_slots.get(), 1, slots_);
+  });
 }
 
 }  // namespace winghorn

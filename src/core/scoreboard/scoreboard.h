@@ -60,9 +60,13 @@ class Scoreboard {
   unsigned used_seats() const;
   // Over the Ready seats but this one.
   unsigned free_slots_elsewhere(unsigned own_seat) const;
+  // How many requests that could run at `ready` those seats would begin soon.
+  unsigned takers_elsewhere(unsigned own_seat, std::uint64_t ready) const;
 
  private:
   Scoreboard() = default;
+  template <class Count>
+  unsigned sum_elsewhere(unsigned own_seat, Count count) const;
   void clear(unsigned seat);
   void release();
   Word& high_water() const;

@@ -14,13 +14,28 @@ void SeatRow::note_signal(SignalSender sender) {
 }
 
 void SeatRow::reset() {
-  for (Word* word : {&watchdog.engine_beat, &progress.stuck_since,    &engine.free_slots,
-                     &engine.busy_slots,    &engine.connections,      &engine.queued,
-                     &engine.requests_done, &engine.requests_refused, &engine.oldest_waiting,
-                     &engine.handed_over,   &engine.taken_in,         &engine.listeners_closed_at,
-                     &engine.request_rows,  &engine.rowless,          &signals.last_signal,
-                     &arbiter.pid,          &arbiter.number,          &arbiter.generation,
-                     &arbiter.spawned_at,   &arbiter.slots,           &arbiter.state_word}) {
+  for (Word* word : {&watchdog.engine_beat,
+                     &progress.stuck_since,
+                     &engine.free_slots,
+                     &engine.takes_before,
+                     &engine.busy_slots,
+                     &engine.connections,
+                     &engine.queued,
+                     &engine.requests_done,
+                     &engine.requests_refused,
+                     &engine.oldest_waiting,
+                     &engine.handed_over,
+                     &engine.taken_in,
+                     &engine.listeners_closed_at,
+                     &engine.request_rows,
+                     &engine.rowless,
+                     &signals.last_signal,
+                     &arbiter.pid,
+                     &arbiter.number,
+                     &arbiter.generation,
+                     &arbiter.spawned_at,
+                     &arbiter.slots,
+                     &arbiter.state_word}) {
     word->set(0);
   }
 }

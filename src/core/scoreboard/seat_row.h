@@ -37,6 +37,8 @@ struct SignalSender {
 };
 
 struct SeatRow {
+  static constexpr std::uint64_t kTakesAny = ~std::uint64_t{0};
+
   // The arbiter's.
   struct alignas(64) {
     Word pid;
@@ -60,6 +62,8 @@ struct SeatRow {
   // The loop owner's (the role moves between threads, its words move along).
   struct alignas(64) {
     Word free_slots;
+    // It would soon begin a request that could run before this moment: any, kTakesAny; none, 0.
+    Word takes_before;
     Word busy_slots;
     Word connections;
     Word queued;          // complete requests that wait for a slot

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -211,11 +212,11 @@ class PlayedWorker {
         if (mistake_ == Mistake::QueuesForTheOwner) {
           exit();
           const bool gone = ownership_.hand_back();
-          ownership_.enqueue(item);
+          ownership_.enqueue(item, std::less<>());
           if (gone) return;
           enter();
         } else {
-          ownership_.enqueue(item);
+          ownership_.enqueue(item, std::less<>());
         }
       }
       send_replies();
