@@ -59,6 +59,7 @@ def goodput(answers: Sequence[Answered], seconds: float) -> float:
     return sum(one.status == 200 for one in answers) / seconds
 
 
+@pytest.mark.unsanitized("it is about speed")
 @pytest.mark.timeout(120)
 def test_ten_times_too_much(serve: Serve, open_loop: Path) -> None:
     """10 x overload for 20 s: the goodput stays, the rest gets 503 at once, then all is well."""
