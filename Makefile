@@ -65,6 +65,7 @@ bench:
 	@tools/setup bench
 	@tools/build _core
 	@$(PYTHON_IN_VENV) bench/run.py
+	@$(PYTHON_IN_VENV) bench/queueing.py
 
 fuzz:
 	@tools/setup fuzz

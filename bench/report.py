@@ -16,7 +16,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.harness.plot import cpu_plot
+from bench import queueing
+from bench.harness.plot import cpu_plot, latency_plot
 from bench.harness.servers import ROOT
 from bench.harness.summary import details, sections
 
@@ -25,6 +26,8 @@ PAGE = ROOT / "docs" / "performance.md"
 README = ROOT / "README.md"
 KEPT = ROOT / "docs" / "plots" / "latest.json"
 PLOT = ROOT / "docs" / "plots" / "cpu.svg"
+QUEUES = ROOT / "docs" / "queueing.md"
+QUEUE_PLOT = ROOT / "docs" / "plots" / "queueing.svg"
 BEGIN = "<!-- figures: written by bench/report.py -->"
 END = "<!-- end of figures -->"
 
@@ -58,6 +61,22 @@ def fill(page: Path, *parts: str) -> None:
     page.write_text(before + "\n\n".join([BEGIN, *parts, END]) + after)
 
 
+def report_queueing() -> list[Path]:
+    """The page about queues, when its load was measured; what was written."""
+    if not queueing.RESULTS.exists():
+        return []
+    results = json.loads(queueing.RESULTS.read_text())
+    known = results["machine"]
+    about = (
+        f"{known['cpu']}, {known['cpus']} CPUs, Linux {known['kernel']}; {known['python']}. "
+        f"{results['seconds']} s for each line; CPU µs a request over all processes."
+    )
+    plot = f"![Latency of short requests](plots/{QUEUE_PLOT.name})"
+    fill(QUEUES, about, queueing.result_table(results), plot)
+    QUEUE_PLOT.write_text(latency_plot(results))
+    return [QUEUES, QUEUE_PLOT]
+
+
 def main() -> int:
     """Writes the pages and the plot; 1 when there is nothing to write them from."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -75,7 +94,7 @@ def main() -> int:
     PLOT.parent.mkdir(exist_ok=True)
     PLOT.write_text(cpu_plot(results))
     KEPT.write_text(json.dumps(without_runs(results), indent=1) + "\n")
-    for written in (PAGE, README, PLOT, KEPT):
+    for written in (PAGE, README, PLOT, KEPT, *report_queueing()):
         print(f"written: {written.relative_to(ROOT)}")
     return 0
 
