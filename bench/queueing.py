@@ -13,11 +13,15 @@ import argparse
 import heapq
 import json
 import os
+import signal
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -144,6 +148,56 @@ def measure(one: Contestant, connections: int, seconds: int) -> dict[str, Any]:
     return found
 
 
+def handover_cost(count: int = 1000) -> float:
+    """CPU µs, in all processes together, that it costs to hand one request to another worker.
+
+    One worker gets all connections, then a second one is started and the first kept busy: every
+    connection's next request is handed over. Compared with the same requests once more, which are
+    then the second worker's own.
+    """
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="winghorn-bench-") as folder, ExitStack() as stack:
+        command = [str(ours_program()), APP, "--bind", f"127.0.0.1:{port}"]
+        cpus = ",".join(str(cpu) for cpu in sorted(os.sched_getaffinity(0)))
+        server = stack.enter_context(
+            ServerProcess(
+                [*command, "--worker-connections", "4000"], port, Path(folder) / "o", cpus
+            )
+        )
+        server.wait_ready()
+        busy, *others = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+            for _ in range(count + 1)
+        ]
+        for one in others:
+            ask(one, "/")
+        (arbiter, *_) = server.pids()
+        os.kill(arbiter, signal.SIGTTIN)
+        until = time.monotonic() + 10
+        while len(server.worker_pids()) < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(1)
+        ask(busy, "/")
+        busy.sendall(b"GET /busy HTTP/1.1\r\nHost: bench\r\n\r\n")
+        time.sleep(0.2)
+
+        def cost_of_a_round() -> float:
+            before = server.cpu_ns()
+            for one in others:
+                ask(one, "/")
+            return (server.cpu_ns() - before) / 1000 / count
+
+        handed_over = cost_of_a_round()
+        return handed_over - cost_of_a_round()
+
+
+def ask(connection: socket.socket, path: str) -> None:
+    """One request and its answer; raises ServerError when there is none."""
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+    if not connection.recv(4096).startswith(b"HTTP/1.1 200"):
+        raise ServerError(f"no answer to {path}")
+
+
 def result_table(results: dict[str, Any]) -> str:
     """A line for each server and number of connections."""
     rows = []
@@ -190,6 +244,9 @@ def main() -> int:
             by_name[one.name] = runs[len(runs) // 2]
             p99 = statistics.median(run["p99_ms"] for run in runs)
             print(f"  {connections:3} {one.name:17} p99 {p99:7.1f} ms", file=sys.stderr, flush=True)
+    costs = [handover_cost() for _ in range(5)]
+    results["handover_cpu_us"] = statistics.median(costs)
+    print(f"a handover costs {results['handover_cpu_us']:.1f} µs of CPU ({costs})")
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     RESULTS.with_suffix(".svg").write_text(latency_plot(results))

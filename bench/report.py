@@ -69,7 +69,8 @@ def report_queueing() -> list[Path]:
     known = results["machine"]
     about = (
         f"{known['cpu']}, {known['cpus']} CPUs, Linux {known['kernel']}; {known['python']}. "
-        f"{results['seconds']} s for each line; CPU µs a request over all processes."
+        f"{results['seconds']} s for each line; CPU µs a request over all processes. To hand a "
+        f"request to another worker costs {results['handover_cpu_us']:.0f} µs of CPU in both."
     )
     plot = f"![Latency of short requests](plots/{QUEUE_PLOT.name})"
     fill(QUEUES, about, queueing.result_table(results), plot)
