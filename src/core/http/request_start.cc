@@ -37,21 +37,22 @@ std::optional<Nanos> fraction(Bytes digits, Nanos unit) {
 
 std::optional<Nanos> waited_since(Bytes request_start, Nanos now) {
   if (request_start.starts_with("t=")) request_start.remove_prefix(2);
-  const char* const end = request_start.data() + request_start.size();
+  const char* const begin = request_start.data();
+  const char* const end = begin + request_start.size();
   std::uint64_t number = 0;
-  const auto [rest, fault] = std::from_chars(request_start.data(), end, number);
+  const auto [rest, fault] = std::from_chars(begin, end, number);
   if (fault != std::errc() || number > kMost) return std::nullopt;
   const Nanos unit = unit_of(number);
-  Nanos begun = unit * static_cast<Nanos::rep>(number);
+  Nanos moment = unit * static_cast<Nanos::rep>(number);
   if (rest != end) {
     const std::optional<Nanos> more =
         *rest == '.' ? fraction(Bytes(rest + 1, static_cast<std::size_t>(end - rest - 1)), unit)
                      : std::nullopt;
     if (!more) return std::nullopt;
-    begun += *more;
+    moment += *more;
   }
-  if (now - begun > kLongestWait) return std::nullopt;
-  return std::max(now - begun, Nanos(0));
+  if (now - moment > kLongestWait) return std::nullopt;
+  return std::max(now - moment, Nanos(0));
 }
 
 }  // namespace winghorn
