@@ -193,8 +193,12 @@ class Loop {
   bool take_in_next();
   FdChannel::Received take_in();
   bool may_accept();
-  bool may_take_more();
-  bool may_take_in();
+  bool has_room();
+  struct Welcome {
+    bool connections = false;
+    bool requests = false;  // that siblings hand over
+  };
+  Welcome welcome();
   bool is_crowded() const { return connections_in_use_ >= settings_.limits.connections; }
   bool close_longest_idle();
   bool make_room();

@@ -16,37 +16,34 @@ constexpr Millis kPatienceForSiblings{50};
 
 // ---- listeners ----
 
-// Whether a connection with a request on it would be welcome.
-bool Loop::may_take_more() {
+bool Loop::has_room() {
   // Where nothing can run any more, what waits is for this worker's successor.
   if (draining_ || now_ < accept_paused_until_ || !slots_.can_serve()) return false;
-  if (is_crowded() && list(Waiting::Idle).empty()) {
-    tell_of_pause();
-    return false;
-  }
+  if (!is_crowded() || !list(Waiting::Idle).empty()) return true;
+  tell_of_pause();
+  return false;
+}
+
+// The kernel's queues are those that every worker can take from; only when nobody has been free for a while is
+// it better to have a request here meanwhile, where its clocks run.
+Loop::Welcome Loop::welcome() {
+  if (!has_room()) return {};
   if (slots_.free_slots() > 0) {
     all_busy_ = false;
-    return true;
+    return {true, true};
   }
   if (!all_busy_) {
     all_busy_ = true;
     all_busy_since_ = now_;
   }
-  // The kernel's queues are those that every worker can take from; only when nobody has been free for
-  // a while is it better to have the request here meanwhile, where its clocks run.
-  return now_ - all_busy_since_ >= kPatienceForSiblings && !slots_.others_have_free_slots();
+  const bool is_long = now_ - all_busy_since_ >= kPatienceForSiblings;
+  return {is_long && !slots_.others_have_free_slots(),
+          slots_.is_first_to_take() || (is_long && !slots_.others_keep_moving())};
 }
 
 // One that has said nothing yet is enough for a turn: siblings look at the same queue, and a burst taken by
 // whoever woke first would stay with it for as long as its clients keep their connections.
-bool Loop::may_accept() { return may_take_more() && (all_busy_ || accepted_silent_ == 0); }
-
-// What siblings hand over has waited for longer than what waits here, or they would have kept it.
-bool Loop::may_take_in() {
-  const bool may_take = may_take_more();
-  if (slots_.free_slots() > 0) return may_take;
-  return !draining_ && (slots_.is_first_to_take() || (may_take && !slots_.others_keep_moving()));
-}
+bool Loop::may_accept() { return welcome().connections && (all_busy_ || accepted_silent_ == 0); }
 
 // A client that waits is worth more than one that may never say anything again. False: none is idle.
 bool Loop::close_longest_idle() {
@@ -137,12 +134,12 @@ Connection& Loop::admit(Fd socket, ConnectionInfo ends) {
 }
 
 void Loop::watch_doors() {
-  const bool wanted = may_take_more();
+  const Welcome wanted = welcome();
   for (std::size_t place = 0; place < sources_.size(); ++place) {
     Source& source = sources_[place];
-    watch(source, source.socket.fd.get(), kListenerBit | place, wanted);
+    watch(source, source.socket.fd.get(), kListenerBit | place, wanted.connections);
   }
-  watch(inbox_, siblings_.receiving_end(), kInboxToken, may_take_in());
+  watch(inbox_, siblings_.receiving_end(), kInboxToken, wanted.requests);
 }
 
 void Loop::watch(Door& door, int fd, std::uint64_t token, bool wanted) {
@@ -176,7 +173,7 @@ void Loop::close_listeners() {
 
 // They have waited longer than who stands at the listeners.
 bool Loop::take_in_next() {
-  inbox_.pending = inbox_.pending && accepted_now_ < kAcceptsPerTurn && may_take_in();
+  inbox_.pending = inbox_.pending && accepted_now_ < kAcceptsPerTurn && welcome().requests;
   if (!inbox_.pending) return false;
   switch (take_in()) {
     case FdChannel::Received::Message:
