@@ -84,8 +84,10 @@ std::vector<Request> schedule(const Plan& plan) {
 Answer take_answer(std::string& arrived) {
   const std::size_t head_end = arrived.find("\r\n\r\n");
   if (head_end == std::string::npos) return {};
-  constexpr std::string_view kLength = "Content-Length: ";
-  const std::size_t length_at = arrived.find(kLength);
+  // Names of fields without their first letter: servers do not agree on its case.
+  constexpr std::string_view kLength = "ontent-length: ";
+  std::size_t length_at = arrived.find("ontent-Length: ");
+  if (length_at == std::string::npos) length_at = arrived.find("ontent-length: ");
   const std::size_t body =
       length_at < head_end ? std::strtoul(arrived.c_str() + length_at + kLength.size(), nullptr, 10)
                            : 0;
