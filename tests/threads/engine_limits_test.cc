@@ -296,24 +296,58 @@ TEST_F(EngineLimits, AtItsConnectionLimitTheLongestIdleOneMakesRoom) {
   }
 }
 
-TEST_F(EngineLimits, WithoutDescriptorsItPausesAndGoesOn) {
-  start(1);
-  Client kept = client();
-  kept.get("/hello");
-  EXPECT_TRUE(kept.read_until("/hello"));
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  rlimit tight = before;
-  const Fd lowest_free(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  tight.rlim_cur = static_cast<rlim_t>(lowest_free.get()) + 2;
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
-  Client waiting = client();  // has taken the last one
+// So many descriptors that one more client can connect, and that connection cannot be accepted.
+class DescriptorsRunOut : public EngineLimits {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+  }
+  void TearDown() override {
+    back_to_plenty();
+    EngineLimits::TearDown();
+  }
+  void leave_one() {
+    rlimit tight = before_;
+    const Fd lowest_free(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    tight.rlim_cur = static_cast<rlim_t>(lowest_free.get()) + 1;
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
+  }
+  void back_to_plenty() { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before_), 0); }
+  void let_the_loop_turn() {
+    const auto beat = [this] { return board_->seat(seat_).watchdog.engine_beat.get(); };
+    ASSERT_TRUE(eventually([&, seen = beat()] { return beat() > seen + 1; }));
+  }
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(DescriptorsRunOut, AcceptingPausesAndGoesOn) {
+  start(2);
+  std::vector<Client> busy;
+  keep_busy(busy, 1);
+  leave_one();
+  Client waiting = client();
   waiting.get("/late");
-  kept.get("/meanwhile");
-  EXPECT_TRUE(kept.read_until("/meanwhile")) << "what is connected is served";
+  let_the_loop_turn();
   EXPECT_EQ(connections(), 1U);
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  application_.open();
+  EXPECT_TRUE(busy[0].read_until("/hold")) << "what is connected is served";
+  back_to_plenty();
   EXPECT_TRUE(waiting.read_until("/late"));
+}
+
+TEST_F(DescriptorsRunOut, AnIdleConnectionMakesRoom) {
+  start(1);
+  Client idle = client();
+  idle.get("/hello");
+  EXPECT_TRUE(idle.read_until("/hello"));
+  leave_one();
+  Client waiting = client();
+  waiting.get("/at-once");
+  EXPECT_TRUE(waiting.read_until("/at-once"));
+  EXPECT_EQ(idle.read_to_end(), 0U);
+  EXPECT_TRUE(idle.ended_cleanly());
 }
 
 TEST_F(EngineLimits, AFloodAtOneListenerDoesNotStarveTheOther) {

@@ -238,7 +238,7 @@ TEST_F(LogTest, AProcessForkedFromAWorkerWritesForItself) {
 }
 
 TEST_F(LogTest, ForkingWhileOtherThreadsLogIsSafe) {
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   // Locked by whoever allocated at that moment, and nobody is there to unlock it.
   GTEST_SKIP() << "the sanitizer's allocator takes no part in a fork";
 #endif
