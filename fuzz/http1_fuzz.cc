@@ -2,7 +2,7 @@
 //
 // http1_fuzz: any bytes, cut anywhere, must mean the same as when they arrive whole.
 //
-// Input: four bytes of circumstances (leniencies, limits, trust, what happens at the end; how to cut),
+// Input: four bytes of circumstances (strictness, limits, trust, what happens at the end; how to cut),
 // then the connection's bytes. Invariants: whole, cut and byte by byte give the same events, the same
 // bytes back and the same end; every byte of a reply is accounted for; nothing is left open; a refusal
 // is the last thing that happens.
@@ -32,11 +32,11 @@ bool small_pipe(const std::uint8_t* prefix) { return (prefix[1] & 8U) != 0; }
 Terms terms_of(const std::uint8_t* prefix) {
   Terms terms;
   const unsigned flags = prefix[0];
-  terms.leniency.obsolete_folding = (flags & 1U) != 0;
-  terms.leniency.header_spaces = (flags & 2U) != 0;
-  terms.leniency.unconventional_method = (flags & 4U) != 0;
-  terms.leniency.unconventional_version = (flags & 8U) != 0;
-  terms.leniency.casefold_method = (flags & 16U) != 0;
+  terms.strictness.no_folding = (flags & 1U) == 0;
+  terms.strictness.no_space_before_colon = (flags & 2U) == 0;
+  terms.strictness.conventional_method = (flags & 4U) == 0;
+  terms.strictness.conventional_version = (flags & 8U) == 0;
+  terms.strictness.case_sensitive_method = (flags & 16U) == 0;
   terms.trusted_peer = (flags & 32U) != 0;
   terms.keepalive = (flags & 64U) == 0;
   terms.show_fields = true;

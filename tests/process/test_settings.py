@@ -298,6 +298,15 @@ def test_leniencies(serve: Serve, flag: str, request_bytes: str) -> None:
     assert ask(server.address, request_bytes).status == 200
 
 
+def test_host_can_be_required(serve: Serve) -> None:
+    """It is not by default, for gunicorn's users rely on that."""
+    lax, strict = serve("trouble:app"), serve("trouble:app", "--require-host")
+    assert ask(lax.address, "GET /hello HTTP/1.1\r\n\r\n").status == 200
+    refused = ask(strict.address, "GET /hello HTTP/1.1\r\n\r\n")
+    assert (refused.status, b"Missing HTTP Header: &#x27;HOST&#x27;" in refused.body) == (400, True)
+    assert ask(strict.address, "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").status == 200
+
+
 def test_header_map(serve: Serve) -> None:
     """header_map refuse answers 400, dangerous lets underscores through."""
     request = f"GET /environ HTTP/1.1\r\n{HOST}X_Under: 1\r\n\r\n"

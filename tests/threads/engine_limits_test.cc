@@ -299,9 +299,7 @@ TEST_F(EngineLimits, AtItsConnectionLimitTheLongestIdleOneMakesRoom) {
 // So many descriptors that one more client can connect, and that connection cannot be accepted.
 class DescriptorsRunOut : public EngineLimits {
  protected:
-  void SetUp() override {
-    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
-  }
+  void SetUp() override { ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0); }
   void TearDown() override {
     back_to_plenty();
     EngineLimits::TearDown();

@@ -22,7 +22,7 @@ namespace winghorn::wire {
 
 struct Terms {
   Limits limits = wide_limits();
-  Leniency leniency;
+  Strictness strictness;
   HeaderPolicy policy;
   bool keepalive = true;
   bool trusted_peer = false;
@@ -71,8 +71,8 @@ class Driver {
  public:
   explicit Driver(const Terms& terms)
       : terms_(terms),
-        config_{terms_.limits, terms_.leniency,  terms_.policy,
-                "winghorn",    terms_.keepalive, DateLine(fixed_wall_clock)},
+        config_{terms_.limits, terms_.strictness, terms_.policy,
+                "winghorn",    terms_.keepalive,  DateLine(fixed_wall_clock)},
         pool_(terms_.limits, SpillPlace{}),
         connection_(make_connection(terms)),
         session_(std::make_unique<http1::Session>(config_, connection_, pool_)) {}

@@ -24,7 +24,7 @@ void tight_trailers(Terms& terms) {
   terms.limits.header_fields = 3;
   terms.limits.header_field_bytes = 40;
 }
-void folding(Terms& terms) { terms.leniency.obsolete_folding = true; }
+void folding(Terms& terms) { terms.strictness.no_folding = false; }
 
 std::vector<Case> lengths() {
   const auto refused = [](const std::string& value, const std::string& name) {

@@ -13,21 +13,21 @@ void small_limits(Terms& terms) {
   terms.limits.header_field_bytes = 30;
 }
 void long_line(Terms& terms) { terms.limits.request_line_bytes = 8200; }
-void unconventional_method(Terms& terms) { terms.leniency.unconventional_method = true; }
+void unconventional_method(Terms& terms) { terms.strictness.conventional_method = false; }
 void casefold(Terms& terms) {
-  terms.leniency.unconventional_method = terms.leniency.casefold_method = true;
+  terms.strictness.conventional_method = terms.strictness.case_sensitive_method = false;
 }
-void casefold_alone(Terms& terms) { terms.leniency.casefold_method = true; }
+void casefold_alone(Terms& terms) { terms.strictness.case_sensitive_method = false; }
 void unconventional_version(Terms& terms) {
-  terms.leniency.unconventional_version = true;
+  terms.strictness.conventional_version = false;
   terms.show_fields = true;
 }
 void spaces(Terms& terms) {
-  terms.leniency.header_spaces = true;
+  terms.strictness.no_space_before_colon = false;
   terms.show_fields = true;
 }
 void folding(Terms& terms) {
-  terms.leniency.obsolete_folding = true;
+  terms.strictness.no_folding = false;
   terms.show_fields = true;
 }
 void folding_small(Terms& terms) {
@@ -35,6 +35,9 @@ void folding_small(Terms& terms) {
   terms.limits.header_field_bytes = 20;
 }
 
+void host_required(Terms& terms) { terms.strictness.host_required = true; }
+
+const std::string kNoHost = "400 Missing HTTP Header: 'HOST'";
 const std::string kHost = "Host: x\r\n";
 const std::string kGet = "GET / HTTP/1.1\r\n";
 const std::string kBehind = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -53,6 +56,14 @@ std::vector<Case> request_lines() {
   return {
       {"one_request", kGet + kHost + "\r\n", {"GET /"}, "kept"},
       {"no_host_is_accepted", kGet + "\r\n", {"GET /"}, "kept"},
+      {"no_host_where_it_is_required", kGet + "\r\n" + kBehind, {kNoHost}, "closed", host_required},
+      {"empty_host_where_it_is_required", field("Host:"), {kNoHost}, "closed", host_required},
+      {"host_where_it_is_required", kGet + kHost + "\r\n", {"GET /"}, "kept", host_required},
+      {"no_host_in_1_0_where_it_is_required",
+       "GET / HTTP/1.0\r\n\r\n",
+       {"GET /"},
+       "closed",
+       host_required},
       {"pipelined",
        kGet + "\r\n" + kBehind + "HEAD /c HTTP/1.1\r\n\r\n",
        {"GET /", "GET /smuggled", "HEAD /c"},

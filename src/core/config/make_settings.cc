@@ -319,6 +319,7 @@ void fill_requests(Checker& checker, Settings& out) {
   out.permit_unconventional_http_method = checker.flag("permit_unconventional_http_method");
   out.permit_unconventional_http_version = checker.flag("permit_unconventional_http_version");
   out.casefold_http_method = checker.flag("casefold_http_method");
+  out.require_host = checker.flag("require_host");
 }
 
 void fill_trust(Checker& checker, Settings& out) {

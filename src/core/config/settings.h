@@ -77,6 +77,7 @@ struct Settings {
   bool permit_unconventional_http_method = false;
   bool permit_unconventional_http_version = false;
   bool casefold_http_method = false;
+  bool require_host = false;
 
   // Whom to believe.
   std::vector<std::string> forwarded_allow_ips;  // addresses, networks, "*"; checked

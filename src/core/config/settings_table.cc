@@ -179,6 +179,10 @@ constexpr auto kSettings = std::to_array<Setting>({
      .kind = Kind::Integer, .unit = "bytes", .fallback = 8190, .most = kMostHeadBytes,
      .help = "The longest header line; 431 beyond. 0 means 8190."},
 
+    {.name = "require_host", .section = kSecurity, .flags = "--require-host",
+     .kind = Kind::Flag, .fallback = false,
+     .help = "Refuse HTTP/1.1 requests without a Host header (RFC 9112 3.2); off, because gunicorn accepts them. Two of them, or a malformed one, are always refused."},
+
     // ---- Debugging
     {.name = "reload", .section = kDebugging, .flags = "--reload",
      .kind = Kind::Flag, .fallback = false, .availability = kNotYet, .reason = kNoReload,

@@ -8,6 +8,7 @@
 
 #include "core/http/header_policy.h"
 #include "core/http/limits.h"
+#include "core/http/strictness.h"
 
 namespace winghorn {
 
@@ -25,7 +26,7 @@ struct RequestTimes {
 
 struct EngineSettings {
   Limits limits;
-  Leniency leniency;
+  Strictness strictness;
   HeaderPolicy header_policy;
   std::string server_name = "winghorn";
   std::string spill_directory;

@@ -35,7 +35,7 @@ Loop::Loop(const EngineSettings& settings, Doors doors, Poller poller, Homecomin
       homecoming_(homecoming),
       slots_(slots),
       pool_(settings.limits, SpillPlace{settings.spill_directory}),
-      session_config_{settings.limits, settings.leniency, settings.header_policy,
+      session_config_{settings.limits, settings.strictness, settings.header_policy,
                       settings.server_name, settings.keep_alive},
       crash_table_([&slots] { slots.stay_out(); }),
       last_words_(session_config_, page_for(kCrashed), page_for(kNotBegun)),

@@ -58,13 +58,4 @@ struct Limits {
   std::uint64_t linger_bytes = 256ULL * 1024;
 };
 
-// Leniencies, each off unless asked for, each named by gunicorn's setting.
-struct Leniency {
-  bool obsolete_folding = false;        // permit_obsolete_folding (RFC 9112 5.2)
-  bool header_spaces = false;           // strip_header_spaces (RFC 9112 5.1)
-  bool unconventional_method = false;   // permit_unconventional_http_method (RFC 9110 9.1)
-  bool unconventional_version = false;  // permit_unconventional_http_version (RFC 9112 2.3)
-  bool casefold_method = false;         // casefold_http_method
-};
-
 }  // namespace winghorn

@@ -80,7 +80,7 @@ void ChunkedReader::reset() {
 }
 
 ChunkedReader::Result ChunkedReader::feed(Bytes& in, BodyPipe& body, const Limits& limits,
-                                          const Leniency& leniency, Refusal& why) {
+                                          const Strictness& strictness, Refusal& why) {
   while (!in.empty() && state_ != State::Done) {
     Fault fault;
     switch (state_) {
@@ -97,7 +97,7 @@ ChunkedReader::Result ChunkedReader::feed(Bytes& in, BodyPipe& body, const Limit
         fault = read_data_end(in, limits);
         break;
       case State::Trailer:
-        fault = read_trailer(in, limits, leniency);
+        fault = read_trailer(in, limits, strictness);
         break;
       case State::Done:
         break;
@@ -200,7 +200,7 @@ Fault ChunkedReader::read_data_end(Bytes& in, const Limits& limits) {
   return count_overhead(2, limits);
 }
 
-Fault ChunkedReader::read_trailer(Bytes& in, const Limits& limits, const Leniency& leniency) {
+Fault ChunkedReader::read_trailer(Bytes& in, const Limits& limits, const Strictness& strictness) {
   const Line line = take_line(in, limits.header_field_bytes - 2);
   switch (line.kind) {
     case Line::Kind::Incomplete:
@@ -220,18 +220,18 @@ Fault ChunkedReader::read_trailer(Bytes& in, const Limits& limits, const Lenienc
   if (trailer_bytes_ > limits.header_fields * (limits.header_field_bytes + 2)) {
     return header_limit(kTrailersTooLarge);
   }
-  return trailer_line(line.text, limits, leniency);
+  return trailer_line(line.text, limits, strictness);
 }
 
-Fault ChunkedReader::trailer_line(Bytes line, const Limits& limits, const Leniency& leniency) {
+Fault ChunkedReader::trailer_line(Bytes line, const Limits& limits, const Strictness& strictness) {
   if (is_blank(line.front()) && trailer_fields_ > 0) {
-    if (!leniency.obsolete_folding) return obsolete_folding(trailer_);
+    if (strictness.no_folding) return obsolete_folding(trailer_);
     if (!is_field_value(line)) return invalid_header(trailer_);
     return {};
   }
   if (++trailer_fields_ > limits.header_fields) return header_limit(kTooManyFields);
   FieldLine field;
-  if (Fault fault = parse_field_line(line, leniency, field)) return fault;
+  if (Fault fault = parse_field_line(line, strictness, field)) return fault;
   if (forbidden_trailer(field.name)) return invalid_header_name(field.name);
   trailer_ = upper_case(field.name);
   return {};

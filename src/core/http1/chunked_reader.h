@@ -11,6 +11,7 @@
 
 #include "core/http/body_pipe.h"
 #include "core/http/limits.h"
+#include "core/http/strictness.h"
 #include "core/http1/refusal.h"
 
 namespace winghorn::http1 {
@@ -25,7 +26,7 @@ class ChunkedReader {
   };
 
   void reset();
-  Result feed(Bytes& in, BodyPipe& body, const Limits& limits, const Leniency& leniency,
+  Result feed(Bytes& in, BodyPipe& body, const Limits& limits, const Strictness& strictness,
               Refusal& why);
 
  private:
@@ -42,8 +43,8 @@ class ChunkedReader {
   Fault count_overhead(std::size_t bytes, const Limits& limits);
   bool read_data(Bytes& in, BodyPipe& body);
   Fault read_data_end(Bytes& in, const Limits& limits);
-  Fault read_trailer(Bytes& in, const Limits& limits, const Leniency& leniency);
-  Fault trailer_line(Bytes line, const Limits& limits, const Leniency& leniency);
+  Fault read_trailer(Bytes& in, const Limits& limits, const Strictness& strictness);
+  Fault trailer_line(Bytes line, const Limits& limits, const Strictness& strictness);
 
   State state_ = State::Size;
   bool line_taken_ = false;       // line_ has been handed out and is to be emptied

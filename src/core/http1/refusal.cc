@@ -97,6 +97,8 @@ Refusal invalid_header_name(Bytes name) {
   return refusal(400, "Invalid HTTP header name: " + python_text(name));
 }
 
+Refusal missing_host() { return refusal(400, "Missing HTTP Header: 'HOST'"); }
+
 Refusal obsolete_folding(Bytes upper_case_name) {
   return refusal(400, "Obsolete line folding is unacceptable: " + python_text(upper_case_name));
 }

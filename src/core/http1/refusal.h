@@ -33,6 +33,7 @@ std::string python_bytes(Bytes bytes);
 [[gnu::cold]] Refusal invalid_version(int major, int minor);  // of the form, but not spoken here
 [[gnu::cold]] Refusal invalid_header(Bytes what);  // a whole line, or a name in upper case
 [[gnu::cold]] Refusal invalid_header_name(Bytes name);
+[[gnu::cold]] Refusal missing_host();
 [[gnu::cold]] Refusal obsolete_folding(Bytes upper_case_name);
 [[gnu::cold]] Refusal header_limit(Bytes which);
 [[gnu::cold]] Refusal unsupported_coding(Bytes value);

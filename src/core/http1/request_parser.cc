@@ -86,10 +86,10 @@ bool parse_hexadecimal(Bytes text, std::uint64_t& number) {
 
 namespace {
 
-bool acceptable_method(Bytes method, bool unconventional) {
+bool acceptable_method(Bytes method, bool conventional) {
   const std::uint8_t common = common_class(method);
   if ((common & kTokenByte) == 0) return false;
-  return unconventional ||
+  return !conventional ||
          ((common & kPlainMethodByte) != 0 && method.size() >= 3 && method.size() <= 20);
 }
 
@@ -148,7 +148,7 @@ bool split_target(Bytes target, RequestHead& head) {
   return head.method == "CONNECT" && acceptable_authority(target);
 }
 
-Fault read_version(Bytes version, const Leniency& leniency, RequestTraits& traits) {
+Fault read_version(Bytes version, const Strictness& strictness, RequestTraits& traits) {
   if (version == "HTTP/1.1") {
     traits.at_least_1_1 = true;
     return {};
@@ -159,15 +159,15 @@ Fault read_version(Bytes version, const Leniency& leniency, RequestTraits& trait
   }
   const int major = version[5] - '0';
   const int minor = version[7] - '0';
-  if (major != 1 && !leniency.unconventional_version) return invalid_version(major, minor);
+  if (major != 1 && strictness.conventional_version) return invalid_version(major, minor);
   traits.at_least_1_1 = major > 1 || (major == 1 && minor >= 1);
   return {};
 }
 
 }  // namespace
 
-Fault parse_request_line(char* line, std::size_t size, const Leniency& leniency, RequestHead& head,
-                         RequestTraits& traits) {
+Fault parse_request_line(char* line, std::size_t size, const Strictness& strictness,
+                         RequestHead& head, RequestTraits& traits) {
   const char* const end = line + size;
   const char* const method_end = find_byte(line, end, ' ');
   const char* const target = method_end == end ? end : method_end + 1;
@@ -175,10 +175,10 @@ Fault parse_request_line(char* line, std::size_t size, const Leniency& leniency,
   if (target_end == end) return invalid_request_line({line, size});
   head.method = {line, static_cast<std::size_t>(method_end - line)};
   head.version = {target_end + 1, static_cast<std::size_t>(end - target_end - 1)};
-  if (!acceptable_method(head.method, leniency.unconventional_method)) {
+  if (!acceptable_method(head.method, strictness.conventional_method)) {
     return invalid_method(head.method);
   }
-  if (leniency.casefold_method) {
+  if (!strictness.case_sensitive_method) {
     std::transform(line, line + head.method.size(), line, [](char c) {
       return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
     });
@@ -188,7 +188,7 @@ Fault parse_request_line(char* line, std::size_t size, const Leniency& leniency,
   }
   traits.is_head = head.method == "HEAD";
   traits.is_connect = head.method == "CONNECT";
-  return read_version(head.version, leniency, traits);
+  return read_version(head.version, strictness, traits);
 }
 
 // ---- The header block
@@ -202,6 +202,7 @@ class BlockParser {
 
   // Behind the empty line, or null and fault() says why.
   char* parse(char* at, char* end);
+  bool require_host();
   bool decide_body();
   Fault& fault() { return fault_; }
 
@@ -227,6 +228,7 @@ class BlockParser {
   RequestTraits& traits_;
   Fault fault_;
   bool host_ = false;
+  bool host_named_ = false;
   bool content_type_ = false;
   bool expects_continue_ = false;
   unsigned lengths_ = 0;
@@ -288,7 +290,7 @@ bool BlockParser::parse_line(char*& at, char* end) {
     byte = byte_class(*++at);
   }
   const Bytes name(line, static_cast<std::size_t>(at - line));
-  if (*at != ':' && rules_.leniency.header_spaces) {
+  if (*at != ':' && !rules_.strictness.no_space_before_colon) {
     while (is_blank(*at)) ++at;
   }
   if (*at != ':' || name.empty()) return refuse(explain_bad_name(line_at(line, end)));
@@ -299,7 +301,7 @@ bool BlockParser::parse_line(char*& at, char* end) {
   if (*value_end != '\r' || value_end[1] != '\n') return refuse(invalid_header(upper_case(name)));
   at = value_end + 2;
   if (is_blank(*at)) {
-    if (!rules_.leniency.obsolete_folding) return refuse(obsolete_folding(upper_case(name)));
+    if (rules_.strictness.no_folding) return refuse(obsolete_folding(upper_case(name)));
     at = join_folded(begin, end, value_end);
     if (static_cast<std::size_t>(at - line) > rules_.limits.header_field_bytes) {
       return refuse(header_limit(kFieldTooLarge));
@@ -370,7 +372,9 @@ bool BlockParser::take_special(Bytes name, Bytes value) {
 bool BlockParser::take_host(Bytes value) {
   if (std::exchange(host_, true)) return refuse(invalid_header("HOST"));
   // Who routes by Host and who splits it at odd places must not disagree (RFC 9112 3.2).
-  if (value.empty() || (common_class(value) & kHostByte) != 0) return true;
+  if (value.empty()) return true;
+  host_named_ = (common_class(value) & kHostByte) != 0;
+  if (host_named_) return true;
   return refuse(invalid_header("HOST"));
 }
 
@@ -428,6 +432,12 @@ bool BlockParser::check_framing_fields() {
   return true;
 }
 
+// An empty one names none: no "http" URI is without a host (RFC 9110 4.2.1).
+bool BlockParser::require_host() {
+  return host_named_ || !rules_.strictness.host_required || !traits_.at_least_1_1 ||
+         refuse(missing_host());
+}
+
 // RFC 9112 6.3, with every doubt refused.
 bool BlockParser::decide_body() {
   if ((codings_ > 0 || lengths_ > 1) && !check_framing_fields()) return false;
@@ -452,7 +462,7 @@ bool may_be_lone_head(Bytes arrived, const ParseRules& rules) {
   const std::size_t within_limits =
       std::min(rules.limits.request_line_bytes, rules.limits.header_field_bytes);
   return arrived.size() <= std::min(within_limits, kWorthCopying) &&
-         arrived.ends_with("\r\n\r\n") && !rules.leniency.obsolete_folding;
+         arrived.ends_with("\r\n\r\n") && rules.strictness.no_folding;
 }
 
 Fault parse_request_head(std::string& bytes, const ParseRules& rules, bool trusted_peer,
@@ -464,7 +474,7 @@ Fault parse_request_head(std::string& bytes, const ParseRules& rules, bool trust
   char* const line_end = const_cast<char*>(find_byte(begin, end, '\n'));
   if (line_end == begin || line_end[-1] != '\r') return invalid_request_line(kBareLineFeed);
   const auto line_size = static_cast<std::size_t>(line_end - begin - 1);
-  if (Fault fault = parse_request_line(begin, line_size, rules.leniency, head, traits)) {
+  if (Fault fault = parse_request_line(begin, line_size, rules.strictness, head, traits)) {
     head.clear();
     traits = RequestTraits{};
     return fault;
@@ -474,15 +484,15 @@ Fault parse_request_head(std::string& bytes, const ParseRules& rules, bool trust
   if (head_end == nullptr) return std::move(block.fault());
   bytes.resize(static_cast<std::size_t>(head_end - begin));
   if (head.scheme.empty()) head.scheme = "http";
-  if (!block.decide_body()) return std::move(block.fault());
+  if (!block.require_host() || !block.decide_body()) return std::move(block.fault());
   return {};
 }
 
-Fault parse_field_line(Bytes line, const Leniency& leniency, FieldLine& field) {
+Fault parse_field_line(Bytes line, const Strictness& strictness, FieldLine& field) {
   const std::size_t colon = line.find(':');
   if (colon == Bytes::npos || colon == 0) return invalid_header(line);
   Bytes name = line.substr(0, colon);
-  if (leniency.header_spaces) {
+  if (!strictness.no_space_before_colon) {
     while (!name.empty() && is_blank(name.back())) name.remove_suffix(1);
   }
   if (!is_token(name)) return invalid_header_name(line.substr(0, colon));

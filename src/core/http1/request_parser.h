@@ -15,13 +15,14 @@
 #include "core/http/head.h"
 #include "core/http/header_policy.h"
 #include "core/http/limits.h"
+#include "core/http/strictness.h"
 #include "core/http1/refusal.h"
 
 namespace winghorn::http1 {
 
 struct ParseRules {
   const Limits& limits;
-  const Leniency& leniency;
+  const Strictness& strictness;
   const HeaderPolicy& policy;
 };
 
@@ -75,10 +76,10 @@ class HeadScanner {
 
 // A request line without its CR LF. The views in `head` point into `line`; with casefold_method the
 // method is changed there.
-Fault parse_request_line(char* line, std::size_t size, const Leniency& leniency, RequestHead& head,
-                         RequestTraits& traits);
+Fault parse_request_line(char* line, std::size_t size, const Strictness& strictness,
+                         RequestHead& head, RequestTraits& traits);
 
-// A head as HeadScanner delimits it. `bytes` is changed where a leniency says so, and must live as long
+// A head as HeadScanner delimits it. `bytes` is changed where a strictness says so, and must live as long
 // as `head`, which is expected to be clear. On a fault head and traits hold what was read until then, or
 // nothing when the request line is at fault.
 //
@@ -94,7 +95,7 @@ struct FieldLine {
   Bytes name;
   Bytes value;
 };
-Fault parse_field_line(Bytes line, const Leniency& leniency, FieldLine& field);
+Fault parse_field_line(Bytes line, const Strictness& strictness, FieldLine& field);
 
 // 1*HEXDIG without overflow (RFC 9112 7.1). False if not.
 bool parse_hexadecimal(Bytes text, std::uint64_t& number);

@@ -121,7 +121,7 @@ Verdict Session::read_head(Bytes& in) {
     RequestHead head;
     RequestTraits traits;
     if (Fault fault =
-            parse_request_line(line.data(), line.size(), config_.leniency, head, traits)) {
+            parse_request_line(line.data(), line.size(), config_.strictness, head, traits)) {
       return refuse(*fault);
     }
   }
@@ -189,7 +189,7 @@ Verdict Session::read_sized_body(Bytes& in) {
 
 Verdict Session::read_chunked_body(Bytes& in) {
   Refusal why;
-  switch (chunks_.feed(in, exchange_->body, config_.limits, config_.leniency, why)) {
+  switch (chunks_.feed(in, exchange_->body, config_.limits, config_.strictness, why)) {
     case ChunkedReader::Result::More:
       return Verdict::KeepGoing;
     case ChunkedReader::Result::Complete:

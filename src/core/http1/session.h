@@ -22,6 +22,7 @@
 #include "core/http/header_policy.h"
 #include "core/http/limits.h"
 #include "core/http/protocol.h"
+#include "core/http/strictness.h"
 #include "core/http1/chunked_reader.h"
 #include "core/http1/outbox.h"
 #include "core/http1/refusal.h"
@@ -43,7 +44,7 @@ class UsualOpening {
 // What all sessions of a worker share; made once, outlives them. Only the loop's owner uses it.
 struct SessionConfig {
   const Limits& limits;
-  const Leniency& leniency;
+  const Strictness& strictness;
   const HeaderPolicy& policy;
   std::string server_name = "winghorn";  // the Server field
   bool keepalive = true;                 // false: every reply is the last of its connection
@@ -113,7 +114,7 @@ class Session final : public Protocol {
   Verdict read_head(Bytes& in);
   bool skip_empty_line(Bytes& in);
   Exchange& open_exchange();
-  ParseRules rules() const { return {config_.limits, config_.leniency, config_.policy}; }
+  ParseRules rules() const { return {config_.limits, config_.strictness, config_.policy}; }
   bool read_lone_head(Bytes& in);
   Fault parse_head(Bytes bytes);
   Verdict head_complete();

@@ -55,9 +55,14 @@ EngineSettings engine_settings_from(const config::Settings& settings) {
   const bool sync = settings.worker_class == config::WorkerClass::Sync;
   EngineSettings engine;
   engine.limits = limits_from(settings);
-  engine.leniency = {settings.permit_obsolete_folding, settings.strip_header_spaces,
-                     settings.permit_unconventional_http_method,
-                     settings.permit_unconventional_http_version, settings.casefold_http_method};
+  engine.strictness = {
+      .no_folding = !settings.permit_obsolete_folding,
+      .no_space_before_colon = !settings.strip_header_spaces,
+      .conventional_method = !settings.permit_unconventional_http_method,
+      .conventional_version = !settings.permit_unconventional_http_version,
+      .case_sensitive_method = !settings.casefold_http_method,
+      .host_required = settings.require_host,
+  };
   engine.header_policy = {settings.secure_scheme_headers, settings.forwarder_headers,
                           header_map_named(settings.header_map)};
   engine.spill_directory = spill_directory(settings);

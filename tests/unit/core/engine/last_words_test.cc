@@ -90,9 +90,9 @@ class LastWordsTest : public ::testing::Test {
   ErrorPage page(int status) { return make_error_page(status, reason_phrase(status), ""); }
 
   Limits limits_ = wide_limits();
-  Leniency leniency_;
+  Strictness strictness_;
   HeaderPolicy policy_;
-  http1::SessionConfig config_{limits_, leniency_, policy_};
+  http1::SessionConfig config_{limits_, strictness_, policy_};
   ExchangePool pool_{limits_, SpillPlace{}};
   CrashTable table_{[] { FAIL() << "nobody works here"; }};
   LastWords words_{config_, page(502), page(503)};

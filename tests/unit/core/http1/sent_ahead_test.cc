@@ -44,9 +44,9 @@ class SentAhead : public ::testing::Test {
   }
 
   Limits limits_ = wide_limits();
-  Leniency leniency_;
+  Strictness strictness_;
   HeaderPolicy policy_;
-  SessionConfig config_{limits_, leniency_, policy_};
+  SessionConfig config_{limits_, strictness_, policy_};
   ExchangePool pool_{limits_, SpillPlace{}};
   ConnectionInfo info_;
   std::vector<std::unique_ptr<Session>> sessions_;
