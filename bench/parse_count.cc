@@ -63,9 +63,9 @@ long parse_many(std::string_view request, long times) {
   limits.request_line_bytes = 4094;
   limits.header_fields = 100;
   limits.header_field_bytes = 8190;
-  const winghorn::Leniency leniency;
+  const winghorn::Strictness strictness;
   const winghorn::HeaderPolicy policy;
-  const winghorn::http1::ParseRules rules{limits, leniency, policy};
+  const winghorn::http1::ParseRules rules{limits, strictness, policy};
   winghorn::RequestHead head;
   std::string bytes;
   long fields = 0;

@@ -110,6 +110,18 @@ class SlotStatus(TypedDict):
     peer: str  # likewise
     seconds: float  # since that request began
 
+class Expiries(TypedDict):
+    """How often each clock has run out, by the setting that it runs for."""
+
+    first_byte: int  # first_byte_timeout
+    head: int  # head_timeout
+    body: int  # body_timeout
+    write: int  # write_timeout
+    idle: int  # keepalive
+    linger: int  # linger_timeout
+    queue: int  # queue_timeout
+    request: int  # request_timeout
+
 class WorkerStatus(TypedDict):
     """What the scoreboard says of one worker."""
 
@@ -125,6 +137,8 @@ class WorkerStatus(TypedDict):
     refused: int  # answered 503: too many waited for a slot, or too long
     handed_over: int  # to other workers, before they had begun
     taken_in: int  # from other workers
+    expired: Expiries
+    peers_refused: int  # connections of addresses that had limit_peer_connections
     slots: list[SlotStatus]  # also those that stand in for stuck ones, while they are busy
 
 def status() -> list[WorkerStatus]:
@@ -144,6 +158,9 @@ class BadRequestBody(ValueError):
 
 class RequestBodyTimeout(TimeoutError):
     """The request's body came too slowly."""
+
+class RequestBodyTooLarge(ValueError):
+    """The request's body is longer than the setting limit_request_body allows."""
 
 class RequestTimeout(BaseException):
     """The time of a request is over, and its client has been answered."""

@@ -453,6 +453,8 @@ def _worker_rows(worker: _core.WorkerStatus) -> Iterator[tuple[str, str]]:
         f"{worker['requests']:,} requests done, {worker['refused']:,} refused, "
         f"{worker['taken_in']:,} taken from and {worker['handed_over']:,} handed to other workers"
     )
+    expired = ", ".join(f"{count:,} {clock}" for clock, count in worker["expired"].items() if count)
+    counts += f"; clocks run out: {expired or 'none'}"
     yield f"worker {worker['number']}, pid {worker['pid']}{own}", f"{worker['state']}: {counts}"
     for slot in worker["slots"]:
         request = f" {slot['method']} {slot['target']} from {slot['peer'] or 'a unix socket'}"

@@ -141,13 +141,25 @@ def test_page_shows_every_worker_and_escapes_their_requests(
         "refused": 5,
         "handed_over": 7,
         "taken_in": 6,
+        "expired": {
+            "first_byte": 0,
+            "head": 1,
+            "body": 0,
+            "write": 0,
+            "idle": 7,
+            "linger": 0,
+            "queue": 2,
+            "request": 3,
+        },
+        "peers_refused": 0,
         "slots": [busy, idle],
     }
     monkeypatch.setattr(_core, "status", lambda: [worker])
     page = call("/").body.decode()
     assert "worker 2, pid 4711" in page
     assert "ready: 3 connections, 1 queued, 1,234 requests done, 5 refused, " in page
-    assert "6 taken from and 7 handed to other workers" in page
+    assert "6 taken from and 7 handed to other workers; " in page
+    assert "clocks run out: 1 head, 7 idle, 2 queue, 3 request" in page
     assert "running GET /&lt;b&gt; from 10.0.0.9:99, 2.5 s" in page
     assert "idle" in page
 

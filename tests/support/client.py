@@ -49,7 +49,11 @@ class Response:
 
 class RawClient:
     def __init__(
-        self, address: Address, seconds: float = PATIENCE, receive_buffer: int = 0
+        self,
+        address: Address,
+        seconds: float = PATIENCE,
+        receive_buffer: int = 0,
+        source: str | None = None,
     ) -> None:
         family = (
             socket.AF_UNIX
@@ -63,6 +67,8 @@ class RawClient:
         self._kept = b""
         self._taken = b""
         try:
+            if source is not None:
+                self.socket.bind((source, 0))
             self.socket.connect(address)
         except BaseException:
             self.socket.close()

@@ -13,12 +13,17 @@ inline Limits wide_limits() {
   limits.header_field_bytes = 8190;
   limits.body_memory_bytes = 128UL * 1024;
   limits.body_spill_bytes = 1ULL << 30;
+  limits.request_body_bytes = 1ULL << 40;
   limits.connections = 20000;
+  limits.peer_connections = 20000;
   limits.queued_requests = 2048;
+  limits.first_byte = Seconds(30);
   limits.keepalive = Seconds(75);
   limits.head = Seconds(30);
   limits.body = Seconds(30);
   limits.write = Seconds(60);
+  limits.linger = Seconds(2);
+  limits.min_rate_bytes_per_second = 16;
   return limits;
 }
 

@@ -29,6 +29,15 @@ class EngineLimits : public EngineTest {
     }
     ASSERT_TRUE(eventually([&] { return application_.running == static_cast<int>(slots); }));
   }
+  bool only_expired(Expiry which) {
+    return eventually([&] {
+      const auto& expired = board_->seat(seat_).clocks.expired;
+      for (std::size_t i = 0; i < expired.size(); ++i) {
+        if (expired[i].get() != (i == static_cast<std::size_t>(which) ? 1U : 0U)) return false;
+      }
+      return true;
+    });
+  }
   void settle_in_queue(std::uint64_t count) {
     ASSERT_TRUE(eventually([&] { return board_->seat(seat_).engine.queued.get() == count; }));
   }
@@ -43,13 +52,15 @@ TEST_F(EngineLimits, AnIdleConnectionIsClosedAfterKeepalive) {
   EXPECT_TRUE(one.read_until("/hello"));
   EXPECT_EQ(one.read_to_end(), 0U);
   EXPECT_TRUE(one.ended_cleanly());
+  EXPECT_TRUE(only_expired(Expiry::Idle));
 }
 
 TEST_F(EngineLimits, ASilentConnectionIsClosedWithoutAWord) {
-  start(1, [](EngineSettings& settings) { settings.limits.head = Millis(50); });
+  start(1, [](EngineSettings& settings) { settings.limits.first_byte = Millis(50); });
   Client one = client();
   EXPECT_EQ(one.read_to_end(), 0U);
   EXPECT_TRUE(one.ended_cleanly());
+  EXPECT_TRUE(only_expired(Expiry::FirstByte));
 }
 
 TEST_F(EngineLimits, ASlowHeadIsAnswered408) {
@@ -58,6 +69,8 @@ TEST_F(EngineLimits, ASlowHeadIsAnswered408) {
   one.send("GET /slow HTTP/1.1\r\nHos");
   EXPECT_TRUE(one.read_until("HTTP/1.1 408 "));
   EXPECT_TRUE(one.read_until("Connection: close"));
+  one.close();
+  EXPECT_TRUE(only_expired(Expiry::Head));
 }
 
 TEST_F(EngineLimits, ABodyThatStopsIsAnswered408) {
@@ -66,6 +79,8 @@ TEST_F(EngineLimits, ABodyThatStopsIsAnswered408) {
   one.send("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\n123");
   EXPECT_TRUE(one.read_until("HTTP/1.1 408 "));
   EXPECT_EQ(application_.calls, 0);
+  one.close();
+  EXPECT_TRUE(only_expired(Expiry::Body));
 }
 
 TEST_F(EngineLimits, AnApplicationHearsThatItsBodyIsTooSlow) {
@@ -93,6 +108,7 @@ TEST_F(EngineLimits, AReaderThatStopsIsCutOffAndTheSlotFreed) {
   other.get("/hello");
   EXPECT_TRUE(other.read_until("/hello"));
   EXPECT_LT(stopped.read_to_end(), 100000000U);
+  EXPECT_TRUE(only_expired(Expiry::Write));
 }
 
 TEST_F(EngineLimits, SendingDoesNotExcuseAReaderThatStops) {
@@ -142,6 +158,15 @@ TEST_F(EngineLimits, AClientThatNeverStopsSendingIsNotListenedToForEver) {
   while (sent < 500 && one.send(block)) ++sent;
   EXPECT_LT(sent, 500);
   EXPECT_TRUE(eventually([&] { return connections() == 0; }));
+}
+
+TEST_F(EngineLimits, AClientThatStaysAfterItsRefusalIsClosedInTheEnd) {
+  start(1, [](EngineSettings& settings) { settings.limits.linger = Millis(50); });
+  Client one = client();
+  one.send("nonsense\r\n\r\n");
+  EXPECT_TRUE(one.read_until("HTTP/1.1 400 "));
+  EXPECT_TRUE(only_expired(Expiry::Linger));
+  EXPECT_EQ(connections(), 0U);
 }
 
 TEST_F(EngineLimits, AClientThatEndsItsOutputIsAnsweredAndClosedAtOnce) {
@@ -243,6 +268,48 @@ TEST_F(EngineLimits, AStreamToAClientThatLeftIsDiscarded) {
 
 // ---- many
 
+class OnePeer : public EngineLimits {
+ protected:
+  void start_with_two_each() {
+    start(1, [](EngineSettings& settings) {
+      settings.forwarded_allow_ips.clear();
+      settings.limits.peer_connections = 2;
+    });
+  }
+  std::uint64_t refused() { return board_->seat(seat_).clocks.peers_refused.get(); }
+};
+
+TEST_F(OnePeer, HoldsOpenAsManyConnectionsAsItMay) {
+  start_with_two_each();
+  std::vector<Client> two;
+  for (int i = 0; i < 2; ++i) {
+    two.push_back(client());
+    two.back().get("/hello");
+    EXPECT_TRUE(two.back().read_until("/hello"));
+  }
+  Client third = client();
+  EXPECT_EQ(third.read_to_end(), 0U);
+  EXPECT_TRUE(eventually([&] { return refused() == 1; }));
+  two[0].get("/again");
+  EXPECT_TRUE(two[0].read_until("/again"));
+  two.pop_back();
+  ASSERT_TRUE(eventually([&] { return connections() == 1; }));
+  Client fourth = client();
+  fourth.get("/hello");
+  EXPECT_TRUE(fourth.read_until("/hello"));
+}
+
+TEST_F(OnePeer, WhoSpeaksForOthersMayHoldMore) {
+  start(1, [](EngineSettings& settings) { settings.limits.peer_connections = 2; });
+  std::vector<Client> many;
+  for (int i = 0; i < 5; ++i) {
+    many.push_back(client());
+    many.back().get("/hello");
+    EXPECT_TRUE(many.back().read_until("/hello"));
+  }
+  EXPECT_EQ(refused(), 0U);
+}
+
 TEST_F(EngineLimits, IdleConnectionsCostNoSlot) {
   start(1);
   std::vector<Client> idle;
@@ -328,7 +395,7 @@ TEST_F(DescriptorsRunOut, AcceptingPausesAndGoesOn) {
   Client waiting = client();
   waiting.get("/late");
   let_the_loop_turn();
-  EXPECT_EQ(connections(), 1U);
+  EXPECT_FALSE(application_.has_run("/late"));
   application_.open();
   EXPECT_TRUE(busy[0].read_until("/hold")) << "what is connected is served";
   back_to_plenty();

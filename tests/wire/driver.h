@@ -47,6 +47,8 @@ inline const char* name_of(BodyState state) {
       return "Malformed";
     case BodyState::TooSlow:
       return "TooSlow";
+    case BodyState::TooLarge:
+      return "TooLarge";
     case BodyState::NoSpace:
       return "NoSpace";
     case BodyState::Overdue:

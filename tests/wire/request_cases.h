@@ -30,5 +30,6 @@ inline std::ostream& operator<<(std::ostream& out, const Case& each) { return ou
 std::vector<Case> grammar_cases();
 std::vector<Case> framing_cases();
 std::vector<Case> policy_cases();
+std::vector<Case> body_limit_cases();
 
 }  // namespace winghorn::wire

@@ -287,9 +287,12 @@ void fill_deadlines(Checker& checker, Settings& out) {
 }
 
 void fill_connections(Checker& checker, Settings& out) {
+  out.first_byte_timeout = Seconds(checker.number("first_byte_timeout"));
   out.head_timeout = Seconds(checker.number("head_timeout"));
   out.body_timeout = Seconds(checker.number("body_timeout"));
   out.write_timeout = Seconds(checker.number("write_timeout"));
+  out.linger_timeout = Seconds(checker.number("linger_timeout"));
+  out.minimum_rate = static_cast<std::uint64_t>(checker.number("minimum_rate"));
   out.body_buffer_bytes = static_cast<std::size_t>(checker.number("body_buffer"));
   out.spill_limit_bytes = static_cast<std::uint64_t>(checker.number("spill_limit"));
   const Value& sendfile = checker.value("sendfile");
@@ -304,6 +307,11 @@ void fill_connections(Checker& checker, Settings& out) {
   }
 }
 
+template <class Number>
+Number unlimited_if_zero(std::int64_t number) {
+  return number == 0 ? std::numeric_limits<Number>::max() : static_cast<Number>(number);
+}
+
 void fill_requests(Checker& checker, Settings& out) {
   const std::int64_t line = checker.number("limit_request_line");
   const std::int64_t fields = checker.number("limit_request_fields");
@@ -314,6 +322,10 @@ void fill_requests(Checker& checker, Settings& out) {
       fields == 0 ? kGunicornsFieldsCap : std::min(fields, kGunicornsFieldsCap));
   out.limit_request_field_bytes =
       static_cast<std::size_t>(field == 0 ? kGunicornsFieldSize : field);
+  out.limit_request_body_bytes =
+      unlimited_if_zero<std::uint64_t>(checker.number("limit_request_body"));
+  out.limit_peer_connections =
+      unlimited_if_zero<std::size_t>(checker.number("limit_peer_connections"));
   out.permit_obsolete_folding = checker.flag("permit_obsolete_folding");
   out.strip_header_spaces = checker.flag("strip_header_spaces");
   out.permit_unconventional_http_method = checker.flag("permit_unconventional_http_method");

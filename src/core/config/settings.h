@@ -59,9 +59,12 @@ struct Settings {
   Nanos socket_timeout{0};  // 0: Python's default
 
   // A connection's clocks and buffers.
+  Seconds first_byte_timeout{0};
   Seconds head_timeout{0};
   Seconds body_timeout{0};
   Seconds write_timeout{0};
+  Seconds linger_timeout{0};
+  std::uint64_t minimum_rate = 0;  // bytes a second
   std::size_t body_buffer_bytes = 0;
   std::uint64_t spill_limit_bytes = 0;
   std::string worker_tmp_dir;  // absolute; empty: the system's temporary folder
@@ -72,6 +75,8 @@ struct Settings {
   std::size_t limit_request_line_bytes = 0;
   std::size_t limit_request_fields = 0;
   std::size_t limit_request_field_bytes = 0;
+  std::uint64_t limit_request_body_bytes = 0;
+  std::size_t limit_peer_connections = 0;
   bool permit_obsolete_folding = false;
   bool strip_header_spaces = false;
   bool permit_unconventional_http_method = false;

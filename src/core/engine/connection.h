@@ -25,7 +25,17 @@ enum class ConnectionState : std::uint8_t {
 };
 
 // Which list of deadlines a connection is in.
-enum class Waiting : std::uint8_t { Nothing, Idle, Head, Body, Write, Linger, Farewell, Count };
+enum class Waiting : std::uint8_t {
+  Nothing,
+  FirstByte,  // of a new connection
+  Idle,
+  Head,
+  Body,
+  Write,
+  Linger,
+  Farewell,
+  Count,
+};
 
 // What the handler of a crash has said to its client (last_words.h); nobody else writes it.
 struct LastWord {
@@ -55,6 +65,7 @@ struct Connection : DeadlineNode {
   bool flush_wanted = false;
   bool service_wanted = false;
   bool had_request = false;
+  bool is_counted = false;   // among its peer's
   bool broken_hint = false;  // the kernel said reset; known for sure by the next read or send
   bool end_hint = false;  // the kernel said that the input ends; the read that finds it tells when
   bool input_owed = false;    // the client may still send what nobody will read

@@ -324,10 +324,21 @@ void Engine::show_counts() {
   row.requests_refused.set(loop_.requests_refused());
   row.handed_over.set(loop_.handed_over());
   row.taken_in.set(loop_.taken_in());
+  show_expiries();
   const Exchange* const oldest = queued == 0 ? nullptr : ownership_.first_queued();
   const std::uint64_t since = oldest == nullptr ? 0 : to_word(oldest->notes.ready);
   row.oldest_waiting.set(since);
   row.takes_before.set(takes_before());
+}
+
+void Engine::show_expiries() {
+  const ExpiryCounts& counts = loop_.expiries();
+  if (counts == expiries_shown_ && loop_.peers_refused() == peers_refused_shown_) return;
+  expiries_shown_ = counts;
+  peers_refused_shown_ = loop_.peers_refused();
+  auto& row = place_.board.seat(place_.seat).clocks;
+  for (std::size_t i = 0; i < counts.size(); ++i) row.expired[i].set(counts[i]);
+  row.peers_refused.set(peers_refused_shown_);
 }
 
 // ---- several workers, one queue ----

@@ -135,6 +135,7 @@ class Engine final : private Loop::Slots {
   bool finished_draining() const;
   void finish();
   void show_counts();
+  void show_expiries();
   void queue_or_refuse(Exchange& exchange);
 
   // Several workers, one queue.
@@ -185,6 +186,8 @@ class Engine final : private Loop::Slots {
   Ownership ownership_;
   WakeSignal doorbell_;  // orders from this process
   Loop loop_;
+  ExpiryCounts expiries_shown_{};  // by the loop's owner, like the next
+  std::uint64_t peers_refused_shown_ = 0;
   std::vector<std::unique_ptr<SlotRunner>> slots_;
   std::atomic<unsigned> busy_{0};
   std::atomic<unsigned> given_up_{0};  // of the busy ones

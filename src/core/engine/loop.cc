@@ -43,11 +43,13 @@ Loop::Loop(const EngineSettings& settings, Doors doors, Poller poller, Homecomin
       rows_(std::move(rows)),
       request_clocks_(settings.request_times),
       trusted_(settings.forwarded_allow_ips),
+      peers_(settings.limits.peer_connections),
       poller_(std::move(poller)),
       siblings_(std::move(doors.siblings)),
       buffer_(settings.limits.read_bytes),
       now_(winghorn::now()) {
   const Limits& limits = settings.limits;
+  list(Waiting::FirstByte).set_patience(limits.first_byte);
   list(Waiting::Idle).set_patience(limits.keepalive);
   list(Waiting::Head).set_patience(limits.head);
   list(Waiting::Body).set_patience(limits.body);

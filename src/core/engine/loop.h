@@ -27,6 +27,7 @@
 #include "core/engine/handover.h"
 #include "core/engine/homecoming.h"
 #include "core/engine/last_words.h"
+#include "core/engine/peer_counts.h"
 #include "core/engine/request_clocks.h"
 #include "core/engine/request_rows.h"
 #include "core/engine/trusted_peers.h"
@@ -155,6 +156,8 @@ class Loop {
   bool siblings_are_up_to_date() const { return siblings_.is_empty(); }
   std::uint64_t handed_over() const { return handed_over_; }
   std::uint64_t taken_in() const { return taken_in_; }
+  const ExpiryCounts& expiries() const { return expiries_; }
+  std::uint64_t peers_refused() const { return peers_refused_; }
   // It waits or runs for long: see to it that its client's going is noticed.
   void keep_an_eye_on(const Exchange& exchange);
   // After any fork in this process: a child may hold our sockets, so closing must say so to the kernel.
@@ -207,6 +210,10 @@ class Loop {
   void watch_doors();
   void watch(Door& door, int fd, std::uint64_t token, bool wanted);
   static constexpr Millis kPauseWithoutDescriptors{100};
+  void welcome_in(Connection& connection);
+  bool counts(const ConnectionInfo& ends) const;
+  void count_in(Connection& connection);
+  bool is_one_too_many(const Connection& connection);
   void pause_accepting();
   void tell_of_pause();
   void accept_all_that_wait();
@@ -243,6 +250,7 @@ class Loop {
   Waiting wanted_clock(const Connection& connection) const;
   void ran_out(Connection& connection);
   bool kept_pace(const Connection& connection, Nanos window) const;
+  void count(Expiry expiry) { ++expiries_[static_cast<std::size_t>(expiry)]; }
   DeadlineList& list(Waiting waiting) { return clocks_[static_cast<std::size_t>(waiting)]; }
 
   bool watch(Connection& connection);
@@ -264,6 +272,7 @@ class Loop {
   RequestRows rows_;
   RequestClocks request_clocks_;
   TrustedPeers trusted_;
+  PeerCounts peers_;
   Poller poller_;
   std::vector<Source> sources_;
   FdChannel siblings_;
@@ -305,6 +314,9 @@ class Loop {
   std::uint64_t requests_refused_ = 0;  // given no slot: too many waited, or too long
   std::uint64_t handed_over_ = 0;
   std::uint64_t taken_in_ = 0;
+  ExpiryCounts expiries_{};
+  std::uint64_t peers_refused_ = 0;  // connections
+  Instant last_crowd_told_;          // of one peer
   std::atomic<bool> forked_{false};
 };
 

@@ -37,6 +37,7 @@ bool Loop::has_waited_too_long(const Exchange& exchange) const {
 void Loop::turn_away(Exchange& exchange) {
   Connection& connection = owner_of(exchange);
   if (connection.state == ConnectionState::Broken) return destroy(connection);
+  count(Expiry::Queue);
   refuse(exchange, kNotBegun);
 }
 
@@ -50,6 +51,7 @@ void Loop::deadline_has_passed(Exchange& exchange) {
   if (is_nobodys && has_gone) return destroy(connection);
   exchange.withdraw();
   exchange.notes.overdue = true;
+  count(Expiry::Request);
   slots_.overdue(exchange);
   if (has_gone) {
     record(exchange);
@@ -81,8 +83,8 @@ Waiting Loop::wanted_clock(const Connection& connection) const {
       return Waiting::Nothing;
     case Patience::Idle:
       if (draining_) return Waiting::Farewell;
-      // Keep-alive is for those that have been served; a new connection has the time of a head.
-      return connection.had_request ? Waiting::Idle : Waiting::Head;
+      // Keep-alive is for those that have been served.
+      return connection.had_request ? Waiting::Idle : Waiting::FirstByte;
     case Patience::Head:
       return Waiting::Head;
     case Patience::Body:
@@ -115,23 +117,33 @@ void Loop::ran_out(Connection& connection) {
   const Waiting waiting = connection.waiting;
   disarm(connection);
   switch (waiting) {
+    case Waiting::FirstByte:
+      count(Expiry::FirstByte);
+      obey(connection, connection.protocol->expired(Patience::Idle));
+      break;
     case Waiting::Idle:
+      count(Expiry::Idle);
       obey(connection, connection.protocol->expired(Patience::Idle));
       break;
     case Waiting::Head:
-      obey(connection, connection.protocol->expired(connection.protocol->patience()));
+      count(Expiry::Head);
+      obey(connection, connection.protocol->expired(Patience::Head));
       break;
     case Waiting::Body:
       if (!kept_pace(connection, settings_.limits.body)) {
+        count(Expiry::Body);
         obey(connection, connection.protocol->expired(Patience::Body));
         if (connection.running != nullptr) connection.running->wake_slot();
         take_request(connection, now_);
       }
       break;
     case Waiting::Write:
-      if (!kept_pace(connection, settings_.limits.write)) return break_off(connection);
-      break;
+      if (kept_pace(connection, settings_.limits.write)) break;
+      count(Expiry::Write);
+      return break_off(connection);
     case Waiting::Linger:
+      count(Expiry::Linger);
+      return break_off(connection);
     case Waiting::Farewell:
       return break_off(connection);
     case Waiting::Nothing:

@@ -80,8 +80,7 @@ bool Loop::accept_from(Source& source) {
     case AcceptOutcome::Taken:
       ++accepted_now_;
       if (is_crowded()) close_longest_idle();
-      service(adopt(source, accepted));
-      if (ready_.empty()) ++accepted_silent_;
+      welcome_in(adopt(source, accepted));
       return true;
     case AcceptOutcome::TryAgain:
       ++accepted_now_;
@@ -94,6 +93,13 @@ bool Loop::accept_from(Source& source) {
   }
   source.pending = false;
   return false;
+}
+
+void Loop::welcome_in(Connection& connection) {
+  if (is_one_too_many(connection)) return destroy(connection);
+  count_in(connection);
+  service(connection);
+  if (ready_.empty()) ++accepted_silent_;
 }
 
 Connection& Loop::adopt(Source& source, Accepted& accepted) {
@@ -131,6 +137,28 @@ Connection& Loop::admit(Fd socket, ConnectionInfo ends) {
   table_[place] = std::move(connection);
   crash_table_.add(*table_[place]);
   return *table_[place];
+}
+
+// Who speaks for others may have as many as those.
+bool Loop::counts(const ConnectionInfo& ends) const {
+  return peers_.is_on() && !ends.is_unix && !ends.trusted_forwarder;
+}
+
+void Loop::count_in(Connection& connection) {
+  connection.is_counted = counts(connection.info);
+  if (connection.is_counted) peers_.add(connection.info.peer_address);
+}
+
+bool Loop::is_one_too_many(const Connection& connection) {
+  const ConnectionInfo& ends = connection.info;
+  if (!counts(ends) || peers_.has_room(ends.peer_address)) return false;
+  ++peers_refused_;
+  if (now_ - last_crowd_told_ >= Seconds(1)) {
+    last_crowd_told_ = now_;
+    log::warning("A connection from {} is closed: it has {} (setting limit_peer_connections)",
+                 ends.peer_address, settings_.limits.peer_connections);
+  }
+  return true;
 }
 
 void Loop::watch_doors() {
@@ -200,6 +228,7 @@ FdChannel::Received Loop::take_in() {
   if (is_crowded()) close_longest_idle();
   ++taken_in_;
   Connection& connection = admit(std::move(arrival.socket), std::move(arrival.ends));
+  count_in(connection);
   const CrashTable::Hold hold(crash_table_, connection);
   connection.input_ended = arrival.request.input_ended;
   obey(connection, connection.protocol->take_up(arrival.request, std::move(arrival.body_file)));

@@ -248,6 +248,7 @@ void Loop::destroy(Connection& connection) {
   const CrashTable::Hold hold(crash_table_, connection);
   crash_table_.remove(connection);
   disarm(connection);
+  if (connection.is_counted) peers_.remove(connection.info.peer_address);
   request_clocks_.end(connection.clock);
   Exchange* const exchange = std::exchange(connection.running, nullptr);
   // A child that the application forked may hold the socket too: closing ours says nothing then.

@@ -30,6 +30,7 @@ enum class BodyState : std::uint8_t {
   Truncated,  // the client went away before its end
   Malformed,  // its framing broke; fault() says how
   TooSlow,    // the body clock ran out
+  TooLarge,   // longer than Limits::request_body_bytes
   NoSpace,    // the machine had no room to keep it
   Overdue,    // the request's deadline has passed: nobody waits for its answer any more
 };

@@ -21,6 +21,7 @@ struct Limits {
   std::size_t header_field_bytes = 0;  // one line with CR LF; beyond: 431
 
   // The request's body.
+  std::uint64_t request_body_bytes = 0;        // beyond: 413
   std::size_t chunk_line_bytes = 4096;         // size and extensions of one chunk (RFC 9112 7.1.1)
   std::uint64_t chunk_overhead_bytes = 16384;  // framing bytes allowed over ten times the data
   std::size_t body_memory_bytes = 0;   // held in memory before a slot is taken; then spilled
@@ -39,22 +40,24 @@ struct Limits {
 
   // Connections and requests of one worker.
   std::size_t connections = 0;
-  std::size_t queued_requests = 0;  // that wait for a slot; beyond: 503 with Retry-After
+  std::size_t peer_connections = 0;  // of them from one address; beyond: closed at once
+  std::size_t queued_requests = 0;   // that wait for a slot; beyond: 503 with Retry-After
 
-  // Clocks. Head is measured over the whole head; body and write are windows in which at least
-  // `min_rate_bytes_per_second` must have moved.
+  // Clocks. First byte is that of a new connection. Head is measured over the whole head; body and write are
+  // windows in which at least `min_rate_bytes_per_second` must have moved.
+  Nanos first_byte = Nanos(0);
   Nanos keepalive = Nanos(0);
   Nanos head = Nanos(0);
   Nanos body = Nanos(0);
   Nanos write = Nanos(0);
-  std::uint64_t min_rate_bytes_per_second = 16;
+  std::uint64_t min_rate_bytes_per_second = 0;
 
   // A worker that retires: how long an idle connection may still send a request, which is then its last.
   Nanos farewell = Seconds(2);
 
   // Closing with a request half read: how long and how much is thrown away, so that the answer is
   // not destroyed by a reset (RFC 9112 9.6).
-  Nanos linger = Seconds(2);
+  Nanos linger = Nanos(0);
   std::uint64_t linger_bytes = 256ULL * 1024;
 };
 

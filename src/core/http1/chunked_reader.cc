@@ -155,6 +155,7 @@ Fault ChunkedReader::size_line(Bytes line, const Limits& limits) {
     while (!size.empty() && is_blank(size.back())) size.remove_suffix(1);
   }
   if (!parse_hexadecimal(size, left_)) return invalid_chunk_size(line.substr(0, mark));
+  if (left_ > limits.request_body_bytes - data_) return chunks_too_large(limits.request_body_bytes);
   if (mark != Bytes::npos) {
     const Bytes extensions = line.substr(mark);
     if (extensions.find('\r') != Bytes::npos) return invalid_chunk_extension(true);

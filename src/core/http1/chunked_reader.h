@@ -21,7 +21,7 @@ class ChunkedReader {
   enum class Result : std::uint8_t {
     More,      // `in` is used up, or the body has no room
     Complete,  // `in` begins behind the body
-    Refused,   // `why` says so
+    Refused,   // `why` says so; 413 when the body is too large
     NoSpace,   // the body could not be kept
   };
 

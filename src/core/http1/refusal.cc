@@ -143,6 +143,15 @@ Refusal body_too_short(std::uint64_t received, std::uint64_t announced) {
                           std::to_string(announced) + " bytes");
 }
 
+Refusal body_too_large(std::uint64_t announced, std::uint64_t limit) {
+  return refusal(413, "Request body is too large (" + std::to_string(announced) + " > " +
+                          std::to_string(limit) + ")");
+}
+
+Refusal chunks_too_large(std::uint64_t limit) {
+  return refusal(413, "Request body is too large (> " + std::to_string(limit) + ")");
+}
+
 Refusal head_too_slow() { return refusal(408, "Request head not received in time"); }
 Refusal body_too_slow() { return refusal(408, "Request body not received in time"); }
 Refusal no_space_for_body() { return refusal(507, "No space to keep the request body"); }

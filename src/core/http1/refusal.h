@@ -45,6 +45,8 @@ std::string python_bytes(Bytes bytes);
 [[gnu::cold]] Refusal chunk_overhead();
 [[gnu::cold]] Refusal missing_chunk_terminator(Bytes instead);
 [[gnu::cold]] Refusal body_too_short(std::uint64_t received, std::uint64_t announced);
+[[gnu::cold]] Refusal body_too_large(std::uint64_t announced, std::uint64_t limit);
+[[gnu::cold]] Refusal chunks_too_large(std::uint64_t limit);
 [[gnu::cold]] Refusal head_too_slow();
 [[gnu::cold]] Refusal body_too_slow();
 [[gnu::cold]] Refusal no_space_for_body();

@@ -159,8 +159,11 @@ Verdict Session::head_complete() {
   empty_line_skipped_ = false;
   const Exchange& exchange = *exchange_;
   if (!exchange.head.has_body()) return body_complete();
-  phase_ = Phase::Body;
   body_left_ = exchange.head.content_length.value_or(0);
+  if (body_left_ > config_.limits.request_body_bytes) {
+    return refuse(body_too_large(body_left_, config_.limits.request_body_bytes));
+  }
+  phase_ = Phase::Body;
   awaits_continue_ = exchange.head.expects_continue;
   chunks_.reset();
   return Verdict::KeepGoing;
@@ -195,7 +198,7 @@ Verdict Session::read_chunked_body(Bytes& in) {
     case ChunkedReader::Result::Complete:
       return body_complete();
     case ChunkedReader::Result::Refused:
-      return fault(BodyState::Malformed, why);
+      return fault(why.status == 413 ? BodyState::TooLarge : BodyState::Malformed, why);
     case ChunkedReader::Result::NoSpace:
       return fault(BodyState::NoSpace, no_space_for_body());
   }

@@ -82,6 +82,8 @@ void LogThread::run() {
   bool rested = false;
   for (;;) {
     if (reopen_asked_.exchange(false, std::memory_order_acquire)) reopen_both(outlets_);
+    // Before the look at the ring: what was appended before the stop is then there to be seen.
+    const bool must_stop = stop_at_.load() != 0;
     const RingWriter::Step step = writer_.step();
     const Instant moment = now();
     if (past_its_time(moment)) break;
@@ -93,7 +95,7 @@ void LogThread::run() {
     if (step == RingWriter::Step::Wrote) {
       rested = false;
       sink_was_ready_ = false;
-    } else if (stop_at_.load() != 0) {
+    } else if (must_stop) {
       break;
     } else if (!rested) {
       rest(Rest::Short, kShortRest);

@@ -29,6 +29,7 @@ void SeatRow::reset() {
                      &engine.listeners_closed_at,
                      &engine.request_rows,
                      &engine.rowless,
+                     &clocks.peers_refused,
                      &signals.last_signal,
                      &arbiter.pid,
                      &arbiter.number,
@@ -38,6 +39,7 @@ void SeatRow::reset() {
                      &arbiter.state_word}) {
     word->set(0);
   }
+  for (Word& word : clocks.expired) word.set(0);
 }
 
 }  // namespace winghorn

@@ -6,7 +6,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -30,6 +32,21 @@ enum class SeatState : std::uint8_t {
   Retiring,
   Dead,
 };
+
+// Clocks that run out, each with its setting.
+enum class Expiry : std::uint8_t {
+  FirstByte,  // first_byte_timeout
+  Head,       // head_timeout
+  Body,       // body_timeout
+  Write,      // write_timeout
+  Idle,       // keepalive
+  Linger,     // linger_timeout
+  Queue,      // queue_timeout
+  Request,    // request_timeout
+  Count,
+};
+
+using ExpiryCounts = std::array<std::uint64_t, static_cast<std::size_t>(Expiry::Count)>;
 
 struct SignalSender {
   int signal = 0;
@@ -76,6 +93,12 @@ struct SeatRow {
     Word request_rows;  // so many of them were ever used
     Word rowless;       // requests that have found none free
   } engine;
+
+  // Likewise, and seldom written.
+  struct alignas(64) {
+    std::array<Word, static_cast<std::size_t>(Expiry::Count)> expired;
+    Word peers_refused;  // connections of addresses that had too many
+  } clocks;
 
   // The main thread's signal handlers'.
   struct alignas(64) {

@@ -15,10 +15,15 @@ Limits limits_from(const config::Settings& settings) {
   limits.body_spill_bytes = settings.spill_limit_bytes;
   limits.queued_requests = settings.queue_limit;
   limits.connections = settings.worker_connections;
+  limits.peer_connections = settings.limit_peer_connections;
+  limits.request_body_bytes = settings.limit_request_body_bytes;
+  limits.first_byte = settings.first_byte_timeout;
   limits.keepalive = settings.keepalive;
   limits.head = settings.head_timeout;
   limits.body = settings.body_timeout;
   limits.write = settings.write_timeout;
+  limits.linger = settings.linger_timeout;
+  limits.min_rate_bytes_per_second = settings.minimum_rate;
   return limits;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "python/module/status.h"
 
+#include <array>
 #include <string>
 
 #include "core/base/clock.h"
@@ -52,6 +53,16 @@ nb::dict slot_status(unsigned number, const SlotSnapshot& slot) {
   return out;
 }
 
+constexpr std::array<const char*, static_cast<std::size_t>(Expiry::Count)> kExpiryNames{
+    "first_byte", "head", "body", "write", "idle", "linger", "queue", "request"};
+
+nb::dict expiries(const SeatRow& row) {
+  nb::dict out;
+  for (std::size_t i = 0; i < kExpiryNames.size(); ++i)
+    out[kExpiryNames[i]] = row.clocks.expired[i].get();
+  return out;
+}
+
 nb::dict worker_status(unsigned seat) {
   const SeatRow& row = shown->seat(seat);
   nb::list slots;
@@ -73,6 +84,8 @@ nb::dict worker_status(unsigned seat) {
   out["refused"] = row.engine.requests_refused.get();
   out["handed_over"] = row.engine.handed_over.get();
   out["taken_in"] = row.engine.taken_in.get();
+  out["expired"] = expiries(row);
+  out["peers_refused"] = row.clocks.peers_refused.get();
   const std::uint64_t oldest = row.engine.oldest_waiting.get();
   out["oldest_waiting"] = oldest == 0 ? 0.0 : seconds_since(from_word(oldest));
   out["slots"] = slots;

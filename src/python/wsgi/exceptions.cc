@@ -20,7 +20,7 @@ struct Row {
   PyObject* (*base)();
 };
 
-constexpr std::array<Row, 6> kRows{{
+constexpr std::array<Row, 7> kRows{{
     {&Exceptions::client_disconnected, "ClientDisconnected",
      "The client went away before the request or its answer was whole.",
      [] { return PyExc_OSError; }},
@@ -28,6 +28,9 @@ constexpr std::array<Row, 6> kRows{{
      "The framing of the request's body is broken.", [] { return PyExc_ValueError; }},
     {&Exceptions::request_body_timeout, "RequestBodyTimeout", "The request's body came too slowly.",
      [] { return PyExc_TimeoutError; }},
+    {&Exceptions::request_body_too_large, "RequestBodyTooLarge",
+     "The request's body is longer than the setting limit_request_body allows.",
+     [] { return PyExc_ValueError; }},
     {&Exceptions::request_body_not_stored, "RequestBodyNotStored",
      "The server had no room to keep the request's body.", [] { return PyExc_OSError; }},
     {&Exceptions::invalid_response_header, "InvalidResponseHeader",
@@ -70,6 +73,9 @@ void raise_body_end(const gil::Gil& gil, BodyState state, Bytes fault) {
     case BodyState::TooSlow:
       gil::set_error_text(gil, exceptions.request_body_timeout,
                           "the request's body came too slowly");
+      return;
+    case BodyState::TooLarge:
+      gil::set_error_text(gil, exceptions.request_body_too_large, fault);
       return;
     case BodyState::Overdue:
       gil::set_error_text(gil, gil::request_timeout_class(), fault);

@@ -3,6 +3,7 @@
 //   ClientDisconnected(OSError)          the client went away: reading its body, writing to it
 //   BadRequestBody(ValueError)           the body's framing broke; escaping unanswered it is a 400
 //   RequestBodyTimeout(TimeoutError)     the body came too slowly; becomes a 408
+//   RequestBodyTooLarge(ValueError)      the body is longer than limit_request_body; becomes a 413
 //   RequestBodyNotStored(OSError)        there was no room to keep the body; becomes a 507
 //   InvalidResponseHeader(ValueError)    a value that cannot be sent
 //   InvalidResponseHeaderName(InvalidResponseHeader)
@@ -20,6 +21,7 @@ struct Exceptions {
   PyObject* client_disconnected = nullptr;
   PyObject* bad_request_body = nullptr;
   PyObject* request_body_timeout = nullptr;
+  PyObject* request_body_too_large = nullptr;
   PyObject* request_body_not_stored = nullptr;
   PyObject* invalid_response_header = nullptr;
   PyObject* invalid_response_header_name = nullptr;

@@ -43,7 +43,7 @@ void page_or_cut(const Gil&, Call& call, int status, Bytes message) {
 void invalid_request(const Gil& gil, Call& call, int status, const std::string& what) {
   tell(call.config().reports.warning, fmt::format("Invalid request from ip={}: {}",
                                                   call.exchange().connection().peer_address, what));
-  page_or_cut(gil, call, status, status == 400 ? Bytes(what) : Bytes());
+  page_or_cut(gil, call, status, status == 408 ? Bytes() : Bytes(what));
 }
 
 void client_went(const Gil& gil, Call& call, const Ref& exception) {
@@ -79,6 +79,9 @@ void answer_failure(const Gil& gil, Call& call) {
   }
   if (is_a(exception, exceptions.request_body_timeout)) {
     return invalid_request(gil, call, 408, gil::text_of(gil, exception.get()));
+  }
+  if (is_a(exception, exceptions.request_body_too_large)) {
+    return invalid_request(gil, call, 413, gil::text_of(gil, exception.get()));
   }
   log_traceback(gil, call, exception);
   page_or_cut(gil, call, is_a(exception, exceptions.request_body_not_stored) ? 507 : 500, {});

@@ -6,6 +6,7 @@
 // | ClientDisconnected                    | cut                     | cut      | DEBUG            |
 // | BadRequestBody                        | 400 with what was wrong | cut      | WARNING          |
 // | RequestBodyTimeout                    | 408                     | cut      | WARNING          |
+// | RequestBodyTooLarge                   | 413 with how large      | cut      | WARNING          |
 // | RequestBodyNotStored                  | 507                     | cut      | ERROR, traceback |
 // | StopIteration, the socket being taken | cut                     | cut      | DEBUG            |
 // | anything else (SystemExit too)        | 500                     | cut      | ERROR, traceback |

@@ -78,11 +78,12 @@ TEST(Scoreboard, RowsAreApartAndAligned) {
 }
 
 TEST(Scoreboard, WordsOfDifferentWritersLieOnDifferentLines) {
-  static_assert(sizeof(SeatRow) == 6 * 64);
+  static_assert(sizeof(SeatRow) == 8 * 64);
   static_assert(offsetof(SeatRow, watchdog) == 64);
   static_assert(offsetof(SeatRow, progress) == 128);
   static_assert(offsetof(SeatRow, engine) == 192);
-  static_assert(offsetof(SeatRow, signals) == 320);
+  static_assert(offsetof(SeatRow, clocks) == 320);
+  static_assert(offsetof(SeatRow, signals) == 448);
 }
 
 TEST(Scoreboard, SeatsAreTakenLowestFirstUntilNoneIsLeft) {

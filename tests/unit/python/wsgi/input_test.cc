@@ -186,6 +186,7 @@ const BodyFailure kBodyFailures[] = {
     {BodyState::Truncated, "ClientDisconnected", 0, ReplyEnd::Cut, ""},
     {BodyState::Malformed, "BadRequestBody", 400, ReplyEnd::Finished, "broken chunk"},
     {BodyState::TooSlow, "RequestBodyTimeout", 408, ReplyEnd::Finished, ""},
+    {BodyState::TooLarge, "RequestBodyTooLarge", 413, ReplyEnd::Finished, "broken chunk"},
     {BodyState::NoSpace, "RequestBodyNotStored", 507, ReplyEnd::Finished, ""},
 };
 
