@@ -87,6 +87,7 @@ struct Settings {
   // Whom to believe.
   std::vector<std::string> forwarded_allow_ips;  // addresses, networks, "*"; checked
   std::vector<std::pair<std::string, std::string>> secure_scheme_headers;  // names in upper case
+  std::string forwarded;                                                   // off, x or rfc7239
   std::vector<std::string> forwarder_headers;                              // upper case, or "*"
   std::string header_map;  // drop, refuse or dangerous
 

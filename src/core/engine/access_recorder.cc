@@ -41,8 +41,8 @@ class ExchangeFields final : public log::FieldSource {
     if (equals_ignoring_case(name, "query_string")) return head.query;
     if (equals_ignoring_case(name, "server_protocol")) return head.version;
     if (equals_ignoring_case(name, "wsgi.url_scheme")) return head.scheme;
-    if (equals_ignoring_case(name, "remote_addr")) return exchange_.connection().peer_address;
-    if (equals_ignoring_case(name, "remote_port")) return exchange_.connection().peer_port;
+    if (equals_ignoring_case(name, "remote_addr")) return exchange_.client().address;
+    if (equals_ignoring_case(name, "remote_port")) return exchange_.client().port;
     if (equals_ignoring_case(name, "server_name")) return exchange_.connection().local_address;
     if (equals_ignoring_case(name, "server_port")) return exchange_.connection().local_port;
     return last_field([&](Bytes field) { return names_field(name, field); });
@@ -72,8 +72,7 @@ void AccessRecorder::answered(const Exchange& exchange, Instant now, RingMark* m
 }
 
 void AccessRecorder::refused(const Exchange& exchange, Instant now, RingMark* mark) {
-  log::warning("Invalid request from ip={}: {}", exchange.connection().peer_address,
-               exchange.notes.refusal);
+  log::warning("Invalid request from ip={}: {}", exchange.client().address, exchange.notes.refusal);
   if (!exchange.head.method.empty()) write_line(exchange, now, mark);
 }
 
@@ -82,7 +81,7 @@ void AccessRecorder::write_line(const Exchange& exchange, Instant now, RingMark*
   const ExchangeFields fields(exchange);
   const RequestHead& head = exchange.head;
   log::AccessRecord record;
-  record.peer = exchange.connection().peer_address;
+  record.peer = exchange.client().address;
   record.method = head.method;
   record.target = head.target;
   record.path = head.path;

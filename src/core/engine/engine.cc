@@ -465,7 +465,7 @@ OverdueRequest Engine::describe(const Exchange& exchange, log::Incident::Kind ki
   incident.request = exchange.id();
   incident.method = exchange.head.method;
   incident.target = exchange.head.target;
-  incident.peer = exchange.connection().peer_address;
+  incident.peer = exchange.client().address;
   incident.age = moment - exchange.notes.ready;
   incident.queued = exchange.queue_time(moment);
   incident.bytes_in = exchange.body.received();

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/http/forwarded.h"
 #include "core/http/header_policy.h"
 #include "core/http/limits.h"
 #include "core/http/strictness.h"
@@ -31,6 +32,7 @@ struct EngineSettings {
   std::string server_name = "winghorn";
   std::string spill_directory;
   std::vector<std::string> forwarded_allow_ips = {"127.0.0.1", "::1"};  // "*" stands for all
+  ForwardedBy forwarded = ForwardedBy::Nobody;  // which header of those names the client
   bool keep_alive = true;
   RequestTimes request_times;
 

@@ -277,6 +277,7 @@ void Loop::take_request(Connection& connection, Instant ready) {
   exchange->notes.connection_index = connection.index;
   exchange->notes.connection_generation = connection.generation;
   exchange->notes.ready = ready;
+  find_client(*exchange, connection.info);
   if (const Bytes start = exchange->head.request_start; !start.empty()) {
     exchange->notes.waited_before = waited_since(start, wall_clock()).value_or(Nanos(0));
   }
@@ -288,12 +289,20 @@ void Loop::take_request(Connection& connection, Instant ready) {
   if (exchange->head.has_body()) ready_bytes_ += exchange->body.received();
 }
 
+void Loop::find_client(Exchange& exchange, const ConnectionInfo& ends) const {
+  if (settings_.forwarded == ForwardedBy::Nobody || !ends.trusted_forwarder) return;
+  exchange.head.client =
+      forwarded_client(exchange.head.fields, settings_.forwarded,
+                       [this](Bytes address) { return trusted_.names(std::string(address)); });
+}
+
 // Its body may take long, or never come, or it was refused: it is a request all the same.
 void Loop::note_arrival(Connection& connection) {
   Exchange* exchange = connection.protocol->withheld();
   const bool is_new = exchange != nullptr && exchange->notes.ready == Instant();
   if (!is_new || exchange->head.method.empty()) return;
   exchange->notes.ready = now_;
+  find_client(*exchange, connection.info);
   rows_.hold(*exchange, now_);
 }
 

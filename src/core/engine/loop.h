@@ -187,6 +187,7 @@ class Loop {
   void obey(Connection& connection, Verdict verdict);
   void take_request(Connection& connection, Instant ready);
   void note_arrival(Connection& connection);
+  void find_client(Exchange& exchange, const ConnectionInfo& ends) const;
   void want_service(Connection& connection);
   void throw_input_away(Connection& connection);
 

@@ -11,8 +11,7 @@ void RequestRows::hold(Exchange& exchange, Instant since) {
   if (exchange.board_row == kNoRequestRow) return;
   const RequestHead& head = exchange.head;
   rows_[exchange.board_row].hold(
-      exchange.id(), {head.method, head.target, head.version, exchange.connection().peer_address},
-      since);
+      exchange.id(), {head.method, head.target, head.version, exchange.client().address}, since);
 }
 
 std::uint32_t RequestRows::take() {

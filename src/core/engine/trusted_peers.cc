@@ -14,7 +14,10 @@ TrustedPeers::TrustedPeers(const std::vector<std::string>& entries) {
 }
 
 bool TrustedPeers::trusts(const std::string& address, bool is_unix) const {
-  if (is_unix || everybody_) return true;
+  return is_unix || everybody_ || names(address);
+}
+
+bool TrustedPeers::names(const std::string& address) const {
   const std::optional<config::Address> peer = config::parse_address(address);
   return peer && std::ranges::any_of(networks_,
                                      [&](const config::Network& one) { return one.holds(*peer); });

@@ -69,6 +69,9 @@ class Exchange {
 
   std::uint64_t id() const { return id_; }
   const ConnectionInfo& connection() const { return *connection_; }
+  Client client() const {
+    return head.client.value_or(Client{connection_->peer_address, connection_->peer_port});
+  }
   const Limits& limits() const { return limits_; }
 
   // Exactly one of these succeeds: a slot begins to run it, or the owner takes it back, answered or not.

@@ -19,6 +19,12 @@ struct Field {
   Bytes value;
 };
 
+// Where a request comes from. Empty: not known.
+struct Client {
+  Bytes address;
+  Bytes port;
+};
+
 struct RequestHead {
   Bytes method;
   Bytes target;               // exactly as received
@@ -28,6 +34,7 @@ struct RequestHead {
   Bytes scheme;               // "http" or "https", a trusted proxy's word included
   std::vector<Field> fields;  // in order; those that the header policy drops are not here
   Bytes request_start;  // when a trusted proxy says that it had it (request_start.h); or empty
+  std::optional<Client> client;  // as those say who are believed; else it is the connection's peer
 
   std::optional<std::uint64_t> content_length;
   bool length_unknown = false;    // there is a body, and only its end will tell how long it is
@@ -38,6 +45,7 @@ struct RequestHead {
   void clear() {
     method = target = path = query = version = scheme = request_start = {};
     fields.clear();
+    client.reset();
     content_length.reset();
     length_unknown = expects_continue = false;
   }

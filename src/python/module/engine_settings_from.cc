@@ -45,6 +45,11 @@ HeaderMap header_map_named(const std::string& word) {
   return word == "refuse" ? HeaderMap::Refuse : HeaderMap::Drop;
 }
 
+ForwardedBy forwarded_by(const std::string& word) {
+  if (word == "x") return ForwardedBy::X;
+  return word == "rfc7239" ? ForwardedBy::Rfc7239 : ForwardedBy::Nobody;
+}
+
 }  // namespace
 
 std::string spill_directory(const config::Settings& settings) {
@@ -71,6 +76,7 @@ EngineSettings engine_settings_from(const config::Settings& settings) {
   engine.header_policy = {settings.secure_scheme_headers, settings.forwarder_headers,
                           header_map_named(settings.header_map)};
   engine.spill_directory = spill_directory(settings);
+  engine.forwarded = forwarded_by(settings.forwarded);
   engine.forwarded_allow_ips = settings.forwarded_allow_ips;
   engine.request_times = request_times_from(settings);
   engine.keep_alive = settings.keepalive > Seconds(0);

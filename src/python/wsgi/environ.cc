@@ -130,18 +130,21 @@ bool EnvironMaker::put_request_line(const Gil& gil, PyObject* environ, const Req
 bool EnvironMaker::put_ends(const Gil& gil, PyObject* environ, const Exchange& exchange,
                             const FieldNotes& notes) {
   const ConnectionInfo& connection = exchange.connection();
+  if (!put_client(gil, environ, exchange.client())) return false;
   if (connection.is_unix) return put_unix_ends(gil, environ, exchange, notes.host);
-  return put_text(gil, environ, RemoteAddr, connection.peer_address, addresses_) &&
-         put_text(gil, environ, RemotePort, connection.peer_port, ports_) &&
-         put_text(gil, environ, ServerName, connection.local_address, words_) &&
+  return put_text(gil, environ, ServerName, connection.local_address, words_) &&
          put_text(gil, environ, ServerPort, connection.local_port, words_);
+}
+
+bool EnvironMaker::put_client(const Gil& gil, PyObject* environ, const Client& client) {
+  if (!put_text(gil, environ, RemoteAddr, client.address, addresses_)) return false;
+  if (client.port.empty()) return PyDict_DelItem(environ, names().remote_port) == 0;
+  return put_text(gil, environ, RemotePort, client.port, ports_);
 }
 
 // A unix socket has no names of its own: the client's idea of ours is taken, as gunicorn does.
 bool EnvironMaker::put_unix_ends(const Gil& gil, PyObject* environ, const Exchange& exchange,
                                  Bytes host) {
-  if (!put_text(gil, environ, RemoteAddr, {}, words_)) return false;
-  if (PyDict_DelItem(environ, names().remote_port) < 0) return false;
   Bytes name = exchange.connection().local_address;
   Bytes port;
   if (host.data() != nullptr) {

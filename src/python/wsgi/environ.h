@@ -81,6 +81,7 @@ class EnvironMaker {
   bool put_request_line(const gil::Gil& gil, PyObject* environ, const RequestHead& head);
   bool put_ends(const gil::Gil& gil, PyObject* environ, const Exchange& exchange,
                 const FieldNotes& notes);
+  bool put_client(const gil::Gil& gil, PyObject* environ, const Client& client);
   bool put_unix_ends(const gil::Gil& gil, PyObject* environ, const Exchange& exchange, Bytes host);
   bool put_field(const gil::Gil& gil, PyObject* environ, const Field& field, FieldNotes& notes);
   bool put_unusual_field(const gil::Gil& gil, PyObject* environ, const Field& field,

@@ -41,8 +41,8 @@ void page_or_cut(const Gil&, Call& call, int status, Bytes message) {
 }
 
 void invalid_request(const Gil& gil, Call& call, int status, const std::string& what) {
-  tell(call.config().reports.warning, fmt::format("Invalid request from ip={}: {}",
-                                                  call.exchange().connection().peer_address, what));
+  tell(call.config().reports.warning,
+       fmt::format("Invalid request from ip={}: {}", call.exchange().client().address, what));
   page_or_cut(gil, call, status, status == 408 ? Bytes() : Bytes(what));
 }
 
@@ -94,8 +94,8 @@ void log_failure(const Gil& gil, const Call& call) {
 
 void answer_refusal(const Gil&, Call& call, Bytes why) {
   const std::string text = fmt::format("Configuration problem: {}", why);
-  tell(call.config().reports.warning, fmt::format("Invalid request from ip={}: {}",
-                                                  call.exchange().connection().peer_address, text));
+  tell(call.config().reports.warning,
+       fmt::format("Invalid request from ip={}: {}", call.exchange().client().address, text));
   // gunicorn's own pairing of 500 with this reason.
   call.answer_page(500, "Bad Request", text);
 }

@@ -51,7 +51,7 @@ constexpr std::string_view kOurs =
     "request_timeout request_timeouts request_timeout_status request_timeout_grace "
     "request_timeout_extension stuck_slots_limit slow_request queue_limit queue_timeout "
     "socket_timeout first_byte_timeout minimum_rate linger_timeout limit_request_body "
-    "limit_peer_connections require_host "
+    "limit_peer_connections require_host forwarded "
     "log_format";
 
 std::set<std::string> words(std::string_view text) {
