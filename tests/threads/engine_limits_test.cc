@@ -363,6 +363,23 @@ TEST_F(EngineLimits, AtItsConnectionLimitTheLongestIdleOneMakesRoom) {
   }
 }
 
+TEST_F(EngineLimits, AtItsConnectionLimitThoseThatNeverSaidAnythingMakeRoom) {
+  start(1, [](EngineSettings& settings) { settings.limits.connections = 3; });
+  std::vector<Client> silent;
+  for (int i = 0; i < 3; ++i) {
+    silent.push_back(client());
+    ASSERT_TRUE(eventually([&] { return connections() == silent.size(); }));
+  }
+  Client fourth = client();
+  fourth.get("/fourth");
+  EXPECT_TRUE(fourth.read_until("/fourth"));
+  EXPECT_EQ(silent[0].read_to_end(), 0U);
+  for (const std::size_t still : {1U, 2U}) {
+    silent[still].get("/still-here");
+    EXPECT_TRUE(silent[still].read_until("/still-here"));
+  }
+}
+
 // So many descriptors that one more client can connect, and that connection cannot be accepted.
 class DescriptorsRunOut : public EngineLimits {
  protected:

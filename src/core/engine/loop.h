@@ -204,6 +204,7 @@ class Loop {
   };
   Welcome welcome();
   bool is_crowded() const { return connections_in_use_ >= settings_.limits.connections; }
+  DeadlineNode* longest_idle();
   bool close_longest_idle();
   bool make_room();
   Connection& adopt(Source& source, Accepted& accepted);

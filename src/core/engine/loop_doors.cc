@@ -19,7 +19,7 @@ constexpr Millis kPatienceForSiblings{50};
 bool Loop::has_room() {
   // Where nothing can run any more, what waits is for this worker's successor.
   if (draining_ || now_ < accept_paused_until_ || !slots_.can_serve()) return false;
-  if (!is_crowded() || !list(Waiting::Idle).empty()) return true;
+  if (!is_crowded() || longest_idle() != nullptr) return true;
   tell_of_pause();
   return false;
 }
@@ -47,9 +47,14 @@ bool Loop::may_accept() { return welcome().connections && (all_busy_ || accepted
 
 // A client that waits is worth more than one that may never say anything again. False: none is idle.
 bool Loop::close_longest_idle() {
-  DeadlineNode* const node = list(Waiting::Idle).oldest();
+  DeadlineNode* const node = longest_idle();
   if (node != nullptr) ran_out(static_cast<Connection&>(*node));
   return node != nullptr;
+}
+
+DeadlineNode* Loop::longest_idle() {
+  DeadlineNode* const kept = list(Waiting::Idle).oldest();
+  return kept != nullptr ? kept : list(Waiting::FirstByte).oldest();
 }
 
 // True: there is room now.
