@@ -24,6 +24,10 @@
 namespace winghorn {
 namespace {
 
+// What the kernel takes of a reply beyond what is on its way: else as much as 4 MiB for each client that reads
+// slowly, and the reply would count as sent.
+constexpr int kUnsentInKernel = 128 * 1024;
+
 struct SocketAddress {
   sockaddr_storage storage{};
   socklen_t length = 0;
@@ -194,9 +198,10 @@ Status Listener::start(const BindOptions& options) {
     bound_ = {.kind = AddressKind::Unix, .path = end.address};
     return Nothing{};
   }
-  // Accepted connections inherit it: no system call for each.
+  // Accepted connections inherit them: no system call for each.
   const int on = 1;
   ::setsockopt(fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  ::setsockopt(fd(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentInKernel, sizeof kUnsentInKernel);
   const bool is_v6 = end.address.find(':') != std::string::npos;
   bound_ = {.kind = is_v6 ? AddressKind::Tcp6 : AddressKind::Tcp4, .host = end.address};
   std::from_chars(end.port.data(), end.port.data() + end.port.size(), bound_.port);
