@@ -78,7 +78,7 @@ endforeach()
 
 file(GLOB winghorn_wire CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/wire/*.cc)
 if(winghorn_wire)
-  winghorn_test_program(wire_tests wire "${winghorn_wire}" core/http1 core/http)
+  winghorn_test_program(wire_tests wire "${winghorn_wire}" core/http1 core/uwsgi core/http)
 endif()
 file(GLOB winghorn_threads CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/threads/*.cc)
 if(winghorn_threads)

@@ -16,6 +16,7 @@
 
 #include "core/http/error_page.h"
 #include "core/http1/session.h"
+#include "core/uwsgi/packet.h"
 #include "support/limits.h"
 
 namespace winghorn::wire {
@@ -26,7 +27,8 @@ struct Terms {
   HeaderPolicy policy;
   bool keepalive = true;
   bool trusted_peer = false;
-  bool show_fields = false;  // each field of a request becomes an event
+  bool uwsgi = false;        // packets come instead of HTTP's heads
+  bool show_fields = false;  // each field and variable of a request becomes an event
   bool handed_over =
       false;  // each request that can be is taken up by another session before it runs
   // Answers a request whose body has ended; the default says 200 with the body's length.
@@ -77,7 +79,7 @@ class Driver {
                 "winghorn",    terms_.keepalive,  DateLine(fixed_wall_clock)},
         pool_(terms_.limits, SpillPlace{}),
         connection_(make_connection(terms)),
-        session_(std::make_unique<http1::Session>(config_, connection_, pool_)) {}
+        session_(std::make_unique<http1::Session>(config_, connection_, pool_, heads())) {}
   ~Driver() {
     session_.reset();
     if (running_ != nullptr) pool_.close(running_);
@@ -122,6 +124,8 @@ class Driver {
     return info;
   }
 
+  const HeadFormat* heads() const { return terms_.uwsgi ? &packets_ : nullptr; }
+
   void turn(Verdict verdict) {
     while (verdict == Verdict::KeepGoing && !closed) {
       Exchange* next = session_->next_request();
@@ -151,7 +155,7 @@ class Driver {
   Exchange* pass_on(Exchange& exchange, Verdict& verdict) {
     const std::optional<UnbegunRequest> request = session_->unbegun();
     if (!request) return &exchange;
-    auto other = std::make_unique<http1::Session>(config_, connection_, pool_);
+    auto other = std::make_unique<http1::Session>(config_, connection_, pool_, heads());
     Fd file(request->body.file < 0 ? -1 : ::dup(request->body.file));
     verdict = other->take_up(*request, std::move(file));
     session_ = std::move(other);
@@ -203,6 +207,9 @@ class Driver {
                          .append(head.query));
     for (const Field& field : head.fields) {
       events.push_back(std::string(field.name).append(": ").append(field.value));
+    }
+    for (const Field& variable : head.variables) {
+      events.push_back(std::string(variable.name).append("=").append(variable.value));
     }
   }
 
@@ -261,6 +268,7 @@ class Driver {
   http1::SessionConfig config_;
   ExchangePool pool_;
   ConnectionInfo connection_;
+  uwsgi::PacketFormat packets_{terms_.limits, terms_.strictness};
   std::unique_ptr<http1::Session> session_;
   QuietSlot slot_;
   Exchange* running_ = nullptr;

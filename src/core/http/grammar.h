@@ -58,6 +58,14 @@ inline std::uint8_t common_class(Bytes text) {
 
 inline bool is_token(Bytes text) { return (common_class(text) & kTokenByte) != 0; }
 
+// Conventional is what gunicorn takes: no 'a'-'z', no '#', 3 to 20 characters.
+inline bool is_acceptable_method(Bytes method, bool conventional) {
+  const std::uint8_t common = common_class(method);
+  if ((common & kTokenByte) == 0) return false;
+  return !conventional ||
+         ((common & kPlainMethodByte) != 0 && method.size() >= 3 && method.size() <= 20);
+}
+
 // Nearly all bytes are above both, and need but one look.
 inline bool is_blank(char c) {
   return static_cast<unsigned char>(c) <= ' ' && (c == ' ' || c == '\t');

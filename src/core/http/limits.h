@@ -16,9 +16,10 @@ namespace winghorn {
 
 struct Limits {
   // The request's head (RFC 9112 section 3 and 5; gunicorn's limit_request_* settings).
-  std::size_t request_line_bytes = 0;  // without CR LF; beyond: 414
-  std::size_t header_fields = 0;       // beyond: 431
-  std::size_t header_field_bytes = 0;  // one line with CR LF; beyond: 431
+  std::size_t request_line_bytes = 0;    // without CR LF; beyond: 414
+  std::size_t header_fields = 0;         // beyond: 431
+  std::size_t header_field_bytes = 0;    // one line with CR LF; beyond: 431
+  std::size_t gateway_variables = 1000;  // of one uwsgi packet, fields included; beyond: 431
 
   // The request's body.
   std::uint64_t request_body_bytes = 0;        // beyond: 413

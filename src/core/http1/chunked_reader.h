@@ -11,8 +11,8 @@
 
 #include "core/http/body_pipe.h"
 #include "core/http/limits.h"
+#include "core/http/refusal.h"
 #include "core/http/strictness.h"
-#include "core/http1/refusal.h"
 
 namespace winghorn::http1 {
 

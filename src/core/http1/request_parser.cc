@@ -86,13 +86,6 @@ bool parse_hexadecimal(Bytes text, std::uint64_t& number) {
 
 namespace {
 
-bool acceptable_method(Bytes method, bool conventional) {
-  const std::uint8_t common = common_class(method);
-  if ((common & kTokenByte) == 0) return false;
-  return !conventional ||
-         ((common & kPlainMethodByte) != 0 && method.size() >= 3 && method.size() <= 20);
-}
-
 // What urlsplit() asks of an authority: brackets in pairs, around an address, at the host's beginning.
 bool acceptable_authority(Bytes authority) {
   const std::size_t open = authority.find('[');
@@ -175,7 +168,7 @@ Fault parse_request_line(char* line, std::size_t size, const Strictness& strictn
   if (target_end == end) return invalid_request_line({line, size});
   head.method = {line, static_cast<std::size_t>(method_end - line)};
   head.version = {target_end + 1, static_cast<std::size_t>(end - target_end - 1)};
-  if (!acceptable_method(head.method, strictness.conventional_method)) {
+  if (!is_acceptable_method(head.method, strictness.conventional_method)) {
     return invalid_method(head.method);
   }
   if (!strictness.case_sensitive_method) {

@@ -15,8 +15,9 @@
 #include "core/http/head.h"
 #include "core/http/header_policy.h"
 #include "core/http/limits.h"
+#include "core/http/refusal.h"
+#include "core/http/request_traits.h"
 #include "core/http/strictness.h"
-#include "core/http1/refusal.h"
 
 namespace winghorn::http1 {
 
@@ -24,16 +25,6 @@ struct ParseRules {
   const Limits& limits;
   const Strictness& strictness;
   const HeaderPolicy& policy;
-};
-
-// What the connection must know of a request beside its head.
-struct RequestTraits {
-  bool at_least_1_1 = false;
-  bool is_head = false;
-  bool is_connect = false;
-  bool asks_close = false;       // a member of its Connection fields
-  bool asks_keep_alive = false;  // likewise
-  bool undecoded = false;        // gzip, deflate or compress below chunked: passed on as they are
 };
 
 class HeadScanner {

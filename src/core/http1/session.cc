@@ -26,8 +26,9 @@ const std::array<Session::Row, static_cast<std::size_t>(Phase::Count)> Session::
     {Phase::Shut, &Session::drop_bytes, &Session::keep_going, &Session::keep_going, Patience::None},
 }};
 
-Session::Session(const SessionConfig& config, const ConnectionInfo& connection, ExchangePool& pool)
-    : config_(config), connection_(connection), pool_(pool) {}
+Session::Session(const SessionConfig& config, const ConnectionInfo& connection, ExchangePool& pool,
+                 const HeadFormat* heads)
+    : config_(config), connection_(connection), pool_(pool), heads_(heads) {}
 
 Session::~Session() {
   if (exchange_ != nullptr && !handed_out_) pool_.close(exchange_);
@@ -106,6 +107,7 @@ bool Session::skip_empty_line(Bytes& in) {
 }
 
 Verdict Session::read_head(Bytes& in) {
+  if (heads_ != nullptr) return read_foreign_head(in);
   if (!skip_empty_line(in)) return Verdict::KeepGoing;
   if (!scanner_.begun() && read_lone_head(in)) return head_complete();
   const HeadScanner::Result result = scanner_.scan(in, config_.limits);
@@ -129,6 +131,16 @@ Verdict Session::read_head(Bytes& in) {
   return Verdict::KeepGoing;
 }
 
+Verdict Session::read_foreign_head(Bytes& in) {
+  const HeadFormat::Extent extent = heads_->extent(in, connection_);
+  if (extent.fault) return refuse(*extent.fault);
+  if (extent.bytes == 0 || extent.bytes > in.size()) return Verdict::KeepGoing;
+  const Bytes head = in.substr(0, extent.bytes);
+  in.remove_prefix(extent.bytes);
+  if (Fault fault = parse_head(head)) return refuse(*fault);
+  return head_complete();
+}
+
 Exchange& Session::open_exchange() {
   exchange_ = pool_.open(connection_);
   traits_ = RequestTraits{};
@@ -150,6 +162,9 @@ Fault Session::parse_head(Bytes bytes) {
   Exchange& exchange = open_exchange();
   exchange.head_bytes.reserve(bytes.size() + kReadBeyond);  // growing later would double it
   exchange.head_bytes.assign(bytes);
+  if (heads_ != nullptr) {
+    return heads_->read(exchange.head_bytes, connection_, exchange.head, traits_);
+  }
   return parse_request_head(exchange.head_bytes, rules(), connection_.trusted_forwarder,
                             exchange.head, traits_);
 }

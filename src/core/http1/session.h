@@ -10,6 +10,7 @@
 //
 // An exchange that next_request() has handed out belongs to the caller until finished() gives it back
 // or the session is destroyed (the caller then closes it); one not handed out goes with the session.
+// A gateway's heads may come in another form (core/http/head_format.h); its replies are HTTP/1.1's all the same.
 // Not here: sockets, clocks, threads, logging.
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -19,13 +20,14 @@
 #include <string>
 
 #include "core/http/dates.h"
+#include "core/http/head_format.h"
 #include "core/http/header_policy.h"
 #include "core/http/limits.h"
 #include "core/http/protocol.h"
+#include "core/http/refusal.h"
 #include "core/http/strictness.h"
 #include "core/http1/chunked_reader.h"
 #include "core/http1/outbox.h"
-#include "core/http1/refusal.h"
 #include "core/http1/request_parser.h"
 
 namespace winghorn::http1 {
@@ -65,7 +67,9 @@ enum class Phase : std::uint8_t {
 
 class Session final : public Protocol {
  public:
-  Session(const SessionConfig& config, const ConnectionInfo& connection, ExchangePool& pool);
+  // `heads`: the form of the requests' heads, null for HTTP's own; outlives the session.
+  Session(const SessionConfig& config, const ConnectionInfo& connection, ExchangePool& pool,
+          const HeadFormat* heads = nullptr);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session() override;
@@ -112,6 +116,7 @@ class Session final : public Protocol {
   Bytes held() const { return Bytes(held_).substr(held_used_); }
   Verdict begin_head(Bytes& in);
   Verdict read_head(Bytes& in);
+  Verdict read_foreign_head(Bytes& in);
   bool skip_empty_line(Bytes& in);
   Exchange& open_exchange();
   ParseRules rules() const { return {config_.limits, config_.strictness, config_.policy}; }
@@ -142,6 +147,7 @@ class Session final : public Protocol {
   void send_continue();
   void send_informational(const ReplyHead& head);
   void send_head(ReplyHead& head, const ReplyParts& parts);
+  Bytes reply_version() const;
   void put_opening(std::string& text, const ReplyHead& head) const;
   Framing choose_framing(ReplyHead& head, const ReplyParts& parts) const;
   void send_piece(Piece piece);
@@ -152,6 +158,7 @@ class Session final : public Protocol {
   const SessionConfig& config_;
   const ConnectionInfo& connection_;
   ExchangePool& pool_;
+  const HeadFormat* const heads_;
 
   Phase phase_ = Phase::Idle;
   bool input_ended_ = false;

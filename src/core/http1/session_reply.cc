@@ -129,15 +129,20 @@ void Session::send_head(ReplyHead& head, const ReplyParts& parts) {
   exchange_->notes.reply_head = std::move(head);
 }
 
+// What a gateway names is its client's version, and not what it speaks with us.
+Bytes Session::reply_version() const {
+  return heads_ != nullptr || server_page_ ? Bytes("HTTP/1.1") : exchange_->head.version;
+}
+
 // The status line and the fields that are ours.
 void Session::put_opening(std::string& text, const ReplyHead& head) const {
   const bool is_upgrade = head.asks_upgrade() && !server_page_;
   if (!server_page_ && !last_reply_ && !is_upgrade && head.status() == 200 &&
-      head.reason() == "OK" && exchange_->head.version == "HTTP/1.1") {
+      head.reason() == "OK" && reply_version() == "HTTP/1.1") {
     text.append(config_.opening.text(config_.server_name, config_.date.text()));
     return;
   }
-  put_status_line(text, server_page_ ? Bytes("HTTP/1.1") : exchange_->head.version, head);
+  put_status_line(text, reply_version(), head);
   if (!server_page_) {
     put_field(text, "Server", config_.server_name);
     put_field(text, "Date", config_.date.text());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "core/http1/refusal.h"
+#include "core/http/refusal.h"
 
-namespace winghorn::http1 {
+namespace winghorn {
 namespace {
 
 void put_hex_escape(std::string& text, unsigned char byte) {
@@ -156,4 +156,4 @@ Refusal head_too_slow() { return refusal(408, "Request head not received in time
 Refusal body_too_slow() { return refusal(408, "Request body not received in time"); }
 Refusal no_space_for_body() { return refusal(507, "No space to keep the request body"); }
 
-}  // namespace winghorn::http1
+}  // namespace winghorn

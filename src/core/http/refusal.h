@@ -12,7 +12,7 @@
 
 #include "core/base/bytes.h"
 
-namespace winghorn::http1 {
+namespace winghorn {
 
 struct Refusal {
   int status = 0;
@@ -57,4 +57,4 @@ constexpr Bytes kFieldTooLarge = "limit request headers fields size";
 constexpr Bytes kHeadTooLarge = "max buffer headers";
 constexpr Bytes kTrailersTooLarge = "limit request trailer section size";
 
-}  // namespace winghorn::http1
+}  // namespace winghorn

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "core/http1/refusal.h"
+#include "core/http/refusal.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace winghorn::http1 {
+namespace winghorn {
 namespace {
 
 TEST(PythonText, QuotesAsReprDoes) {
@@ -41,4 +41,4 @@ TEST(Refusal, SaysTwoThingsAboutALine) {
 }
 
 }  // namespace
-}  // namespace winghorn::http1
+}  // namespace winghorn
