@@ -86,6 +86,8 @@ struct Settings {
 
   // Whom to believe.
   std::vector<std::string> forwarded_allow_ips;  // addresses, networks, "*"; checked
+  std::string protocol;                          // http or uwsgi
+  std::vector<std::string> uwsgi_allow_ips;      // as forwarded_allow_ips
   std::vector<std::pair<std::string, std::string>> secure_scheme_headers;  // names in upper case
   std::string forwarded;                                                   // off, x or rfc7239
   std::vector<std::string> forwarder_headers;                              // upper case, or "*"

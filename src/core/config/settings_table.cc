@@ -40,7 +40,6 @@ constexpr std::string_view kNoIdentity =
     "workers keep the identity they were started with; start winghorn as that user";
 constexpr std::string_view kNoPaste = "PasteDeploy files are not read";
 constexpr std::string_view kNoProxyProtocol = "PROXY lines are not read";
-constexpr std::string_view kNoUwsgi = "the uwsgi protocol is not spoken";
 constexpr std::string_view kNoPythonLogging =
     "the log is written without Python's logging configuration";
 constexpr std::string_view kNoSyslog = "nothing is sent to syslog; log to stderr or a file";
@@ -278,11 +277,11 @@ constexpr auto kSettings = std::to_array<Setting>({
      .kind = Kind::Networks, .fallback = "127.0.0.1,::1", .availability = kNotYet, .reason = kNoProxyProtocol,
      .help = "The load balancers that may send PROXY lines."},
     {.name = "protocol", .section = kMechanics, .flags = "--protocol", .metavar = "STRING",
-     .kind = Kind::Choice, .fallback = "http", .choices = "http uwsgi", .availability = kNotYet, .reason = kNoUwsgi,
-     .help = "What is spoken on the sockets."},
+     .kind = Kind::Choice, .fallback = "http", .choices = "http uwsgi",
+     .help = "What is spoken on the sockets: http, or the uwsgi protocol of gateways (docs/uwsgi.md)."},
     {.name = "uwsgi_allow_ips", .section = kMechanics, .flags = "--uwsgi-allow-from", .metavar = "STRING",
-     .kind = Kind::Networks, .fallback = "127.0.0.1,::1", .availability = kNotYet, .reason = kNoUwsgi,
-     .help = "The peers that may speak the uwsgi protocol."},
+     .kind = Kind::Networks, .fallback = "127.0.0.1,::1",
+     .help = "The peers that may speak the uwsgi protocol: addresses, networks, or * for any; others get 403. Peers on a Unix socket always may."},
     {.name = "raw_paste_global_conf", .section = kMechanics, .flags = "--paste-global", .metavar = "CONF",
      .kind = Kind::TextList, .fallback = "", .availability = kNotYet, .reason = kNoPaste,
      .help = "A variable for the PasteDeploy file, as KEY=VALUE. May be repeated."},

@@ -36,6 +36,9 @@ class ExchangeFields final : public log::FieldSource {
 
   Bytes environ_value(Bytes name) const override {
     const RequestHead& head = exchange_.head;
+    for (const Field& variable : head.variables) {
+      if (equals_ignoring_case(name, variable.name)) return variable.value;
+    }
     if (equals_ignoring_case(name, "request_method")) return head.method;
     if (equals_ignoring_case(name, "raw_uri")) return head.target;
     if (equals_ignoring_case(name, "query_string")) return head.query;

@@ -44,6 +44,7 @@ Loop::Loop(const EngineSettings& settings, Doors doors, Poller poller, Homecomin
       request_clocks_(settings.request_times),
       trusted_(settings.forwarded_allow_ips),
       peers_(settings.limits.peer_connections),
+      dialect_(settings),
       poller_(std::move(poller)),
       siblings_(std::move(doors.siblings)),
       buffer_(settings.limits.read_bytes),
@@ -291,6 +292,7 @@ void Loop::take_request(Connection& connection, Instant ready) {
 
 void Loop::find_client(Exchange& exchange, const ConnectionInfo& ends) const {
   if (settings_.forwarded == ForwardedBy::Nobody || !ends.trusted_forwarder) return;
+  if (exchange.head.client) return;  // named by the request's own protocol
   exchange.head.client =
       forwarded_client(exchange.head.fields, settings_.forwarded,
                        [this](Bytes address) { return trusted_.names(std::string(address)); });

@@ -23,6 +23,7 @@
 #include "core/engine/access_recorder.h"
 #include "core/engine/connection.h"
 #include "core/engine/crash_table.h"
+#include "core/engine/dialect.h"
 #include "core/engine/engine_settings.h"
 #include "core/engine/handover.h"
 #include "core/engine/homecoming.h"
@@ -208,7 +209,7 @@ class Loop {
   bool close_longest_idle();
   bool make_room();
   Connection& adopt(Source& source, Accepted& accepted);
-  Connection& admit(Fd socket, ConnectionInfo ends);
+  Connection& admit(Fd socket, ConnectionInfo ends, const HeadFormat* heads);
   void watch_doors();
   void watch(Door& door, int fd, std::uint64_t token, bool wanted);
   static constexpr Millis kPauseWithoutDescriptors{100};
@@ -275,6 +276,7 @@ class Loop {
   RequestClocks request_clocks_;
   TrustedPeers trusted_;
   PeerCounts peers_;
+  Dialect dialect_;
   Poller poller_;
   std::vector<Source> sources_;
   FdChannel siblings_;

@@ -120,10 +120,11 @@ Connection& Loop::adopt(Source& source, Accepted& accepted) {
     ends.local_address = source.socket.address;
     ends.local_port = source.socket.port;
   }
-  return admit(std::move(accepted.socket), std::move(ends));
+  const HeadFormat* const heads = dialect_.of_peer(ends);
+  return admit(std::move(accepted.socket), std::move(ends), heads);
 }
 
-Connection& Loop::admit(Fd socket, ConnectionInfo ends) {
+Connection& Loop::admit(Fd socket, ConnectionInfo ends, const HeadFormat* heads) {
   if (free_places_.empty()) {
     free_places_.push_back(static_cast<std::uint32_t>(table_.size()));
     table_.emplace_back();
@@ -137,7 +138,7 @@ Connection& Loop::admit(Fd socket, ConnectionInfo ends) {
   ConnectionInfo& info = connection->info = std::move(ends);
   info.socket = connection->socket.get();
   info.trusted_forwarder = trusted_.trusts(info.peer_address, info.is_unix);
-  connection->protocol = std::make_unique<http1::Session>(session_config_, info, pool_);
+  connection->protocol = std::make_unique<http1::Session>(session_config_, info, pool_, heads);
   ++connections_in_use_;
   table_[place] = std::move(connection);
   crash_table_.add(*table_[place]);
@@ -232,7 +233,8 @@ FdChannel::Received Loop::take_in() {
   if (received != FdChannel::Received::Message) return received;
   if (is_crowded()) close_longest_idle();
   ++taken_in_;
-  Connection& connection = admit(std::move(arrival.socket), std::move(arrival.ends));
+  Connection& connection =
+      admit(std::move(arrival.socket), std::move(arrival.ends), dialect_.of_sibling());
   count_in(connection);
   const CrashTable::Hold hold(crash_table_, connection);
   connection.input_ended = arrival.request.input_ended;

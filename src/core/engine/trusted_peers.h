@@ -1,4 +1,4 @@
-// trusted_peers.h: whose word counts: gunicorn's forwarded_allow_ips.
+// trusted_peers.h: whose word counts: gunicorn's forwarded_allow_ips and its kin.
 //
 // Addresses, networks in CIDR form, or "*" for everybody. A unix peer is always trusted: whoever reaches
 // the socket file was let in by its permissions. Made once; an entry that is neither is ignored here, the

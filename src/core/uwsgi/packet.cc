@@ -85,7 +85,7 @@ class PacketReader {
     Bytes PacketReader::* place;
     bool passed_on;  // to the application under this name
   };
-  static const std::array<Known, 12> kKnown;
+  static const std::array<Known, 13> kKnown;
 
   bool read_variables(char* at, char* end);
   bool take_variable(Bytes name, Bytes value);
@@ -116,6 +116,7 @@ class PacketReader {
   Bytes uri_;
   Bytes protocol_;
   Bytes client_;
+  Bytes client_port_;
   Bytes https_;
   Bytes request_scheme_;
   Bytes wsgi_scheme_;
@@ -126,7 +127,7 @@ class PacketReader {
   bool host_ = false;
 };
 
-const std::array<PacketReader::Known, 12> PacketReader::kKnown{{
+const std::array<PacketReader::Known, 13> PacketReader::kKnown{{
     {"REQUEST_METHOD", &PacketReader::method_, false},
     {"PATH_INFO", &PacketReader::path_, false},
     {"QUERY_STRING", &PacketReader::query_, false},
@@ -136,6 +137,7 @@ const std::array<PacketReader::Known, 12> PacketReader::kKnown{{
     {"REQUEST_URI", &PacketReader::uri_, true},
     {"SERVER_PROTOCOL", &PacketReader::protocol_, true},
     {"REMOTE_ADDR", &PacketReader::client_, true},
+    {"REMOTE_PORT", &PacketReader::client_port_, true},
     {"HTTPS", &PacketReader::https_, true},
     {"REQUEST_SCHEME", &PacketReader::request_scheme_, true},
     {"HTTP_CONTENT_LENGTH", &PacketReader::client_length_, true},
@@ -257,6 +259,8 @@ bool PacketReader::take_request_line() {
 bool PacketReader::take_gateway_words() {
   if (!is_visible(protocol_)) return refuse(invalid("bad SERVER_PROTOCOL"));
   if (!is_visible(client_)) return refuse(invalid("bad REMOTE_ADDR"));
+  if (!is_visible(client_port_)) return refuse(invalid("bad REMOTE_PORT"));
+  if (!client_.empty()) head_.client = Client{client_, client_port_};
   head_.version = protocol_.empty() ? Bytes("HTTP/1.1") : protocol_;
   const bool is_secure = equals_lower(https_, "on") || https_ == "1" ||
                          equals_lower(https_, "true") || equals_lower(request_scheme_, "https") ||
@@ -315,6 +319,7 @@ Fault PacketFormat::read(std::string& bytes, const ConnectionInfo& connection, R
   PacketReader reader(limits_, strictness_, connection.trusted_forwarder, head, traits);
   if (!reader.read(bytes.data() + kHeaderBytes, bytes.data() + size)) {
     head.variables.clear();  // not all of them have been looked at
+    head.client.reset();
     return reader.fault();
   }
   if (!head.target.empty()) return {};

@@ -78,6 +78,8 @@ EngineSettings engine_settings_from(const config::Settings& settings) {
   engine.spill_directory = spill_directory(settings);
   engine.forwarded = forwarded_by(settings.forwarded);
   engine.forwarded_allow_ips = settings.forwarded_allow_ips;
+  engine.speaks_uwsgi = settings.protocol == "uwsgi";
+  engine.uwsgi_allow_ips = settings.uwsgi_allow_ips;
   engine.request_times = request_times_from(settings);
   engine.keep_alive = settings.keepalive > Seconds(0);
   engine.slots = sync ? 1U : static_cast<unsigned>(settings.threads);

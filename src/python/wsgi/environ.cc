@@ -40,6 +40,14 @@ bool join(const Gil& gil, PyObject* environ, PyObject* key, PyObject* value) {
   return set(environ, key, Ref::steal(PyUnicode_FromFormat("%U,%U", before.get(), value)));
 }
 
+// What is to be taken off the path's front. A gateway that names SCRIPT_NAME has done so itself.
+Bytes mount_of(const RequestHead& head, Bytes from_field, Bytes from_settings) {
+  for (const Field& variable : head.variables) {
+    if (variable.name == "SCRIPT_NAME") return {};
+  }
+  return from_field.data() != nullptr ? from_field : from_settings;
+}
+
 }  // namespace
 
 EnvironMaker::EnvironMaker(const Gil& gil, const WsgiConfig& config, const Objects& objects)
@@ -95,14 +103,17 @@ MadeEnviron EnvironMaker::make(const Gil& gil, const Exchange& exchange, PyObjec
   if (!put_request_line(gil, dict, head) || !put_ends(gil, dict, exchange, notes)) return made;
   if (!set(dict, names().queue_time, queue_time(gil, exchange))) return made;
   if (input != nullptr && PyDict_SetItem(dict, names().wsgi_input, input) < 0) return made;
-  const Bytes script_name =
-      notes.script_name.data() != nullptr ? notes.script_name : Bytes(script_name_);
+  const Bytes script_name = mount_of(head, notes.script_name, script_name_);
   if (!head.path.starts_with(script_name)) {
     made.refusal = fmt::format("Request path '{}' does not start with SCRIPT_NAME '{}'", head.path,
                                script_name);
     return made;
   }
-  if (put_path(gil, dict, head, script_name)) made.dict = std::move(environ);
+  if (!put_path(gil, dict, head, script_name)) return made;
+  for (const Field& variable : head.variables) {
+    if (!put_variable(gil, dict, variable)) return made;
+  }
+  made.dict = std::move(environ);
   return made;
 }
 
@@ -182,11 +193,18 @@ bool EnvironMaker::put_unusual_field(const Gil& gil, PyObject* environ, const Fi
   return key && value && join(gil, environ, key.get(), value.get());
 }
 
+bool EnvironMaker::put_variable(const Gil& gil, PyObject* environ, const Field& variable) {
+  const Ref key = variables_.get(gil, variable.name);
+  const Ref value = targets_.get(gil, variable.value);
+  return key && value && PyDict_SetItem(environ, key.get(), value.get()) == 0;
+}
+
 bool EnvironMaker::put_path(const Gil& gil, PyObject* environ, const RequestHead& head,
                             Bytes script_name) {
   if (!put_text(gil, environ, ScriptName, script_name, words_)) return false;
   const Bytes path = head.path.substr(script_name.size());
-  if (path.find('%') == Bytes::npos) return put_text(gil, environ, PathInfo, path, targets_);
+  if (path.find('%') == Bytes::npos || head.path_is_decoded)
+    return put_text(gil, environ, PathInfo, path, targets_);
   std::string scratch;
   return put(gil, environ, PathInfo, make_text(gil, percent_decoded(path, scratch)));
 }

@@ -2,7 +2,7 @@
 //
 // One for each slot thread. A template with every key that all requests have is copied, so the copy
 // has its final size and most of its values at once; what varies is put over it, from caches where
-// the bytes were seen before. The environ itself is never used again: it belongs to the
+// the bytes were seen before. A gateway's variables come last and replace what is there. The environ itself is never used again: it belongs to the
 // application.
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -86,6 +86,7 @@ class EnvironMaker {
   bool put_field(const gil::Gil& gil, PyObject* environ, const Field& field, FieldNotes& notes);
   bool put_unusual_field(const gil::Gil& gil, PyObject* environ, const Field& field,
                          FieldNotes& notes);
+  bool put_variable(const gil::Gil& gil, PyObject* environ, const Field& variable);
   bool put_path(const gil::Gil& gil, PyObject* environ, const RequestHead& head, Bytes script_name);
 
   const std::string script_name_;
@@ -99,6 +100,7 @@ class EnvironMaker {
   TextCache<256> targets_;  // targets, paths, queries
   TextCache<256> addresses_;
   TextCache<1024> ports_;
+  TextCache<64> variables_;  // their names
 };
 
 }  // namespace winghorn::wsgi
