@@ -70,7 +70,7 @@ long parse_many(std::string_view request, long times) {
   std::string bytes;
   long fields = 0;
   for (long i = 0; i < times; ++i) {
-    winghorn::http1::RequestTraits traits;
+    winghorn::RequestTraits traits;
     if (!winghorn::http1::may_be_lone_head(request, rules)) return -1;
     bytes.assign(request);
     head.clear();

@@ -19,7 +19,7 @@ std::size_t number_at(const char* at) {
 }
 
 // All texts are ASCII, and nothing of the peer's is in them.
-[[gnu::cold]] Refusal refused(int status, std::string text) { return {status, text, text}; }
+[[gnu::cold]] Refusal refused(int status, const std::string& text) { return {status, text, text}; }
 [[gnu::cold]] Refusal invalid(std::string_view why) {
   return refused(400, "Invalid uWSGI header: " + std::string(why));
 }

@@ -63,6 +63,8 @@ TEST(MakeSettings, DefaultsAreGunicornsButForKeepalive) {
   EXPECT_EQ(settings.loglevel, "info");
   EXPECT_EQ(settings.chdir, "/tmp");
   EXPECT_EQ(settings.forwarded_allow_ips, (Strings{"127.0.0.1", "::1"}));
+  EXPECT_EQ(settings.protocol, "http");
+  EXPECT_EQ(settings.uwsgi_allow_ips, (Strings{"127.0.0.1", "::1"}));
   EXPECT_EQ(settings.secure_scheme_headers.size(), 3U);
   EXPECT_TRUE(settings.warnings.empty());
 }

@@ -199,6 +199,46 @@ TEST_F(Environ, AUnixSocketIsNamedByTheHostHeader) {
   }
 }
 
+TEST_F(Environ, AGatewaysVariablesReplaceWhatTheServerKnows) {
+  exchange->head.variables = {{"CUSTOM", "\xe9\n"},
+                              {"REMOTE_ADDR", "192.0.2.9"},
+                              {"SERVER_NAME", "front"},
+                              {"SERVER_PROTOCOL", "HTTP/2.0"}};
+  see();
+  EXPECT_EQ(seen("CUSTOM"), "'\xc3\xa9\\n'");
+  EXPECT_EQ(seen("REMOTE_ADDR"), "'192.0.2.9'");
+  EXPECT_EQ(seen("SERVER_NAME"), "'front'");
+  EXPECT_EQ(seen("SERVER_PROTOCOL"), "'HTTP/2.0'");
+  EXPECT_EQ(seen("REMOTE_PORT"), "'5000'");
+  renew();
+  see();
+  EXPECT_EQ(seen("CUSTOM"), "'missing'");
+  EXPECT_EQ(seen("REMOTE_ADDR"), "'192.0.2.7'");
+  EXPECT_EQ(seen("SERVER_NAME"), "'127.0.0.1'");
+}
+
+TEST_F(Environ, ADecodedPathIsNotDecodedAgain) {
+  exchange->head.path = "/a%20b";
+  exchange->head.path_is_decoded = true;
+  see();
+  EXPECT_EQ(seen("PATH_INFO"), "'/a%20b'");
+}
+
+TEST_F(Environ, AGatewayThatNamesScriptNameHasTakenItOffThePath) {
+  config.script_name = "/site";
+  exchange->head.path = "/page";
+  exchange->head.variables = {{"SCRIPT_NAME", "/mount"}};
+  see();
+  EXPECT_EQ(seen("SCRIPT_NAME"), "'/mount'");
+  EXPECT_EQ(seen("PATH_INFO"), "'/page'");
+  renew();
+  exchange->head.path = "/site/page";
+  exchange->head.variables = {{"CUSTOM", ""}};
+  see();
+  EXPECT_EQ(seen("SCRIPT_NAME"), "'/site'");
+  EXPECT_EQ(seen("PATH_INFO"), "'/page'");
+}
+
 TEST_F(Environ, NothingOfOneRequestIsInTheNext) {
   load(
       "seen = []\n"
