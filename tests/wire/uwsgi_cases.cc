@@ -79,6 +79,14 @@ std::vector<Case> uwsgi_cases() {
        {"400 Invalid HTTP Header: 'CONTENT-LENGTH'"},
        "closed",
        packets},
+      {"too large a body",
+       post("/a", "hello") + get("/b"),
+       {"413 Request body is too large (5 > 4)"},
+       "closed",
+       [](Terms& terms) {
+         terms.uwsgi = true;
+         terms.limits.request_body_bytes = 4;
+       }},
       {"HTTP",
        "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
        {"501 Unsupported uWSGI modifier1: 71"},

@@ -33,8 +33,8 @@ struct EngineSettings {
   std::string spill_directory;
   std::vector<std::string> forwarded_allow_ips = {"127.0.0.1", "::1"};  // "*" stands for all
   ForwardedBy forwarded = ForwardedBy::Nobody;  // which header of those names the client
-  bool speaks_uwsgi = false;                                            // instead of HTTP
-  std::vector<std::string> uwsgi_allow_ips = {"127.0.0.1", "::1"};      // likewise
+  bool speaks_uwsgi = false;                    // instead of HTTP
+  std::vector<std::string> uwsgi_allow_ips = {"127.0.0.1", "::1"};  // likewise
   bool keep_alive = true;
   RequestTimes request_times;
 

@@ -33,7 +33,7 @@ struct RequestHead {
   Bytes query;    // without '?'
   Bytes version;  // "HTTP/1.1": how the application is told (SERVER_PROTOCOL)
   Bytes scheme;   // "http" or "https", a trusted proxy's word included
-  std::vector<Field> fields;  // in order; those that the header policy drops are not here
+  std::vector<Field> fields;     // in order; those that the header policy drops are not here
   std::vector<Field> variables;  // a gateway's, for the application; each name once
   Bytes request_start;  // when a trusted proxy says that it had it (request_start.h); or empty
   std::optional<Client> client;  // as those say who are believed; else it is the connection's peer

@@ -40,14 +40,6 @@ bool join(const Gil& gil, PyObject* environ, PyObject* key, PyObject* value) {
   return set(environ, key, Ref::steal(PyUnicode_FromFormat("%U,%U", before.get(), value)));
 }
 
-// What is to be taken off the path's front. A gateway that names SCRIPT_NAME has done so itself.
-Bytes mount_of(const RequestHead& head, Bytes from_field, Bytes from_settings) {
-  for (const Field& variable : head.variables) {
-    if (variable.name == "SCRIPT_NAME") return {};
-  }
-  return from_field.data() != nullptr ? from_field : from_settings;
-}
-
 }  // namespace
 
 EnvironMaker::EnvironMaker(const Gil& gil, const WsgiConfig& config, const Objects& objects)
@@ -103,17 +95,10 @@ MadeEnviron EnvironMaker::make(const Gil& gil, const Exchange& exchange, PyObjec
   if (!put_request_line(gil, dict, head) || !put_ends(gil, dict, exchange, notes)) return made;
   if (!set(dict, names().queue_time, queue_time(gil, exchange))) return made;
   if (input != nullptr && PyDict_SetItem(dict, names().wsgi_input, input) < 0) return made;
-  const Bytes script_name = mount_of(head, notes.script_name, script_name_);
-  if (!head.path.starts_with(script_name)) {
-    made.refusal = fmt::format("Request path '{}' does not start with SCRIPT_NAME '{}'", head.path,
-                               script_name);
-    return made;
-  }
-  if (!put_path(gil, dict, head, script_name)) return made;
-  for (const Field& variable : head.variables) {
-    if (!put_variable(gil, dict, variable)) return made;
-  }
-  made.dict = std::move(environ);
+  const bool good = head.variables.empty()
+                        ? put_path(gil, dict, head, notes, made.refusal)
+                        : put_gateway_words(gil, dict, head, notes, made.refusal);
+  if (good) made.dict = std::move(environ);
   return made;
 }
 
@@ -193,18 +178,35 @@ bool EnvironMaker::put_unusual_field(const Gil& gil, PyObject* environ, const Fi
   return key && value && join(gil, environ, key.get(), value.get());
 }
 
-bool EnvironMaker::put_variable(const Gil& gil, PyObject* environ, const Field& variable) {
-  const Ref key = variables_.get(gil, variable.name);
-  const Ref value = targets_.get(gil, variable.value);
-  return key && value && PyDict_SetItem(environ, key.get(), value.get()) == 0;
+// The path and what a gateway says besides. One that names SCRIPT_NAME has taken it off the path itself.
+bool EnvironMaker::put_gateway_words(const Gil& gil, PyObject* environ, const RequestHead& head,
+                                     FieldNotes& notes, std::string& refusal) {
+  for (const Field& variable : head.variables) {
+    if (variable.name == "SCRIPT_NAME") notes.script_name = "";
+  }
+  if (!put_path(gil, environ, head, notes, refusal)) return false;
+  for (const Field& variable : head.variables) {
+    const Ref key = variables_.get(gil, variable.name);
+    const Ref value = targets_.get(gil, variable.value);
+    if (!key || !value || PyDict_SetItem(environ, key.get(), value.get()) < 0) return false;
+  }
+  return true;
 }
 
 bool EnvironMaker::put_path(const Gil& gil, PyObject* environ, const RequestHead& head,
-                            Bytes script_name) {
+                            const FieldNotes& notes, std::string& refusal) {
+  const Bytes script_name =
+      notes.script_name.data() != nullptr ? notes.script_name : Bytes(script_name_);
+  Bytes path = head.path;
+  if (!script_name.empty() && !path.starts_with(script_name)) {
+    refusal =
+        fmt::format("Request path '{}' does not start with SCRIPT_NAME '{}'", path, script_name);
+    return false;
+  }
+  path.remove_prefix(script_name.size());
   if (!put_text(gil, environ, ScriptName, script_name, words_)) return false;
-  const Bytes path = head.path.substr(script_name.size());
-  if (path.find('%') == Bytes::npos || head.path_is_decoded)
-    return put_text(gil, environ, PathInfo, path, targets_);
+  const bool is_plain = path.find('%') == Bytes::npos || head.path_is_decoded;
+  if (is_plain) return put_text(gil, environ, PathInfo, path, targets_);
   std::string scratch;
   return put(gil, environ, PathInfo, make_text(gil, percent_decoded(path, scratch)));
 }

@@ -86,8 +86,12 @@ class EnvironMaker {
   bool put_field(const gil::Gil& gil, PyObject* environ, const Field& field, FieldNotes& notes);
   bool put_unusual_field(const gil::Gil& gil, PyObject* environ, const Field& field,
                          FieldNotes& notes);
-  bool put_variable(const gil::Gil& gil, PyObject* environ, const Field& variable);
-  bool put_path(const gil::Gil& gil, PyObject* environ, const RequestHead& head, Bytes script_name);
+  bool put_path(const gil::Gil& gil, PyObject* environ, const RequestHead& head,
+                const FieldNotes& notes, std::string& refusal);
+  // Apart, so that requests without a gateway pay nothing for it.
+  [[gnu::noinline]] bool put_gateway_words(const gil::Gil& gil, PyObject* environ,
+                                           const RequestHead& head, FieldNotes& notes,
+                                           std::string& refusal);
 
   const std::string script_name_;
   gil::Ref template_;

@@ -50,15 +50,6 @@ class ExchangeTest : public ::testing::Test {
   std::thread waiter_;
 };
 
-TEST_F(ExchangeTest, KnowsItsClientByTheGatewaysWord) {
-  info_.peer_address = "127.0.0.1";
-  EXPECT_EQ(exchange_.client_address(), "127.0.0.1");
-  exchange_.head.variables = {{"REMOTE_ADDR", ""}};
-  EXPECT_EQ(exchange_.client_address(), "127.0.0.1");
-  exchange_.head.variables = {{"A", "b"}, {"REMOTE_ADDR", "192.0.2.9"}};
-  EXPECT_EQ(exchange_.client_address(), "192.0.2.9");
-}
-
 TEST_F(ExchangeTest, DoesNotWaitForWhatIsThere) {
   ASSERT_TRUE(exchange_.body.put("x").ok());
   exchange_.await_body(slot_);

@@ -40,6 +40,8 @@ Lines lines_of(const RequestHead& head, const RequestTraits& traits) {
   if (!head.query.empty()) line.append(" ?").append(head.query);
   if (head.content_length) line.append(" +").append(std::to_string(*head.content_length));
   if (!head.request_start.empty()) line.append(" since ").append(head.request_start);
+  if (head.client) line.append(" from ").append(head.client->address).append(1, ':');
+  if (head.client) line.append(head.client->port);
   if (traits.asks_close) line.append(" close");
   Lines lines{line};
   for (const Field& field : head.fields) {
@@ -68,6 +70,7 @@ Read read(const Told& told, std::string bytes) {
   RequestTraits traits;
   if (const Fault fault = format.read(bytes, peer, head, traits)) {
     EXPECT_TRUE(head.variables.empty());
+    EXPECT_FALSE(head.client);
     return {{std::to_string(fault->status) + " " + fault->log}, bytes, false};
   }
   EXPECT_FALSE(head.expects_continue);
@@ -107,11 +110,12 @@ std::vector<Told> heads() {
         {"SERVER_PROTOCOL", kNginxVersion},
         {"REQUEST_SCHEME", "http"},
         {"REMOTE_ADDR", "192.0.2.7"},
+        {"REMOTE_PORT", "4000"},
         {"HTTP_USER_AGENT", "curl/7"},
         {"HTTP_ACCEPT", "*/*"}},
-       {"GET /a%2520b?x=1 HTTP/2.0 http /a%20b ?x=1", "USER-AGENT: curl/7", "ACCEPT: */*",
-        "REMOTE_ADDR=192.0.2.7", "REQUEST_SCHEME=http", "REQUEST_URI=/a%2520b?x=1",
-        "SERVER_PROTOCOL=HTTP/2.0"}},
+       {"GET /a%2520b?x=1 HTTP/2.0 http /a%20b ?x=1 from 192.0.2.7:4000", "USER-AGENT: curl/7",
+        "ACCEPT: */*", "REMOTE_ADDR=192.0.2.7", "REMOTE_PORT=4000", "REQUEST_SCHEME=http",
+        "REQUEST_URI=/a%2520b?x=1", "SERVER_PROTOCOL=HTTP/2.0"}},
       {"a body",
        {{"REQUEST_METHOD", "POST"},
         {"REQUEST_URI", "/"},
@@ -223,6 +227,8 @@ std::vector<Told> faults() {
       refused("no name", {{"", ""}}, "400 Invalid uWSGI header: bad name of a variable"),
       refused("a version", {{"SERVER_PROTOCOL", "HTTP/1.1\r\n"}},
               "400 Invalid uWSGI header: bad SERVER_PROTOCOL"),
+      refused("a port", {{"REMOTE_ADDR", "a"}, {"REMOTE_PORT", "1\n2"}},
+              "400 Invalid uWSGI header: bad REMOTE_PORT"),
       refused("an address", {{"REMOTE_ADDR", "1\n2"}}, "400 Invalid uWSGI header: bad REMOTE_ADDR"),
       refused("a negative length", {{"CONTENT_LENGTH", "-1"}},
               "400 Invalid HTTP Header: 'CONTENT-LENGTH'"),
