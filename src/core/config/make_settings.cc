@@ -337,6 +337,8 @@ void fill_requests(Checker& checker, Settings& out) {
 void fill_trust(Checker& checker, Settings& out) {
   out.forwarded_allow_ips = checker.list("forwarded_allow_ips");
   out.forwarded = checker.text("forwarded");
+  out.proxy_protocol = checker.text("proxy_protocol");
+  out.proxy_allow_ips = checker.list("proxy_allow_ips");
   out.protocol = checker.text("protocol");
   out.uwsgi_allow_ips = checker.list("uwsgi_allow_ips");
   for (const auto& [name, value] : std::get<Pairs>(checker.value("secure_scheme_headers"))) {

@@ -89,9 +89,11 @@ struct Settings {
   std::string protocol;                          // http or uwsgi
   std::vector<std::string> uwsgi_allow_ips;      // as forwarded_allow_ips
   std::vector<std::pair<std::string, std::string>> secure_scheme_headers;  // names in upper case
-  std::string forwarded;                                                   // off, x or rfc7239
-  std::vector<std::string> forwarder_headers;                              // upper case, or "*"
-  std::string header_map;  // drop, refuse or dangerous
+  std::string proxy_protocol;                                              // off, v1, v2 or auto
+  std::vector<std::string> proxy_allow_ips;
+  std::string forwarded;                       // off, x or rfc7239
+  std::vector<std::string> forwarder_headers;  // upper case, or "*"
+  std::string header_map;                      // drop, refuse or dangerous
 
   // Logs.
   std::optional<std::string> accesslog;  // none: off; "-": standard output; else a path

@@ -39,7 +39,6 @@ constexpr std::string_view kNoDaemon =
 constexpr std::string_view kNoIdentity =
     "workers keep the identity they were started with; start winghorn as that user";
 constexpr std::string_view kNoPaste = "PasteDeploy files are not read";
-constexpr std::string_view kNoProxyProtocol = "PROXY lines are not read";
 constexpr std::string_view kNoPythonLogging =
     "the log is written without Python's logging configuration";
 constexpr std::string_view kNoSyslog = "nothing is sent to syslog; log to stderr or a file";
@@ -271,11 +270,11 @@ constexpr auto kSettings = std::to_array<Setting>({
      .availability = kNotYet, .reason = kNoPaste,
      .help = "Load the application from a PasteDeploy file."},
     {.name = "proxy_protocol", .section = kMechanics, .flags = "--proxy-protocol", .metavar = "MODE",
-     .kind = Kind::Switch, .fallback = "off", .choices = "off v1 v2 auto", .optional_value = true, .availability = kNotYet, .reason = kNoProxyProtocol,
-     .help = "Read the PROXY line that a load balancer puts before a connection's bytes."},
+     .kind = Kind::Switch, .fallback = "off", .choices = "off v1 v2 auto", .optional_value = true,
+     .help = "Read the PROXY header (v1 a line, v2 binary, auto either) that a load balancer in proxy_allow_ips may put before a connection's bytes; the client that it names is REMOTE_ADDR."},
     {.name = "proxy_allow_ips", .section = kMechanics, .flags = "--proxy-allow-from", .metavar = "STRING",
-     .kind = Kind::Networks, .fallback = "127.0.0.1,::1", .availability = kNotYet, .reason = kNoProxyProtocol,
-     .help = "The load balancers that may send PROXY lines."},
+     .kind = Kind::Networks, .fallback = "127.0.0.1,::1",
+     .help = "The load balancers that may send PROXY headers: addresses, networks, or * for any; peers on Unix sockets may."},
     {.name = "protocol", .section = kMechanics, .flags = "--protocol", .metavar = "STRING",
      .kind = Kind::Choice, .fallback = "http", .choices = "http uwsgi",
      .help = "What is spoken on the sockets: http, or the uwsgi protocol of gateways (docs/uwsgi.md)."},

@@ -13,6 +13,7 @@
 #include "core/engine/deadline_list.h"
 #include "core/engine/request_clocks.h"
 #include "core/http/protocol.h"
+#include "core/proxy/proxy_header.h"
 
 namespace winghorn {
 
@@ -52,6 +53,7 @@ struct Connection : DeadlineNode {
   std::uint32_t generation = 0;
   Fd socket;
   ConnectionInfo info;
+  std::unique_ptr<proxy::HeaderReader> preamble;  // until what may come before `protocol` is read
   std::unique_ptr<Protocol> protocol;
   Exchange* running = nullptr;  // between ready and both home and sent
   RequestClock clock;           // of `running`, until it is home

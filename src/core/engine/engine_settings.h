@@ -10,6 +10,7 @@
 #include "core/http/header_policy.h"
 #include "core/http/limits.h"
 #include "core/http/strictness.h"
+#include "core/proxy/proxy_header.h"
 
 namespace winghorn {
 
@@ -35,6 +36,8 @@ struct EngineSettings {
   ForwardedBy forwarded = ForwardedBy::Nobody;  // which header of those names the client
   bool speaks_uwsgi = false;                    // instead of HTTP
   std::vector<std::string> uwsgi_allow_ips = {"127.0.0.1", "::1"};  // likewise
+  proxy::Versions proxy_protocol;  // looked for before the first request
+  std::vector<std::string> proxy_allow_ips = {"127.0.0.1", "::1"};  // who may send one; "*": all
   bool keep_alive = true;
   RequestTimes request_times;
 

@@ -23,6 +23,11 @@ enum Text : std::uint8_t {
   PeerPort,
   LocalAddress,
   LocalPort,
+  ProxyProtocol,  // the next four likewise: empty when nobody has sent a PROXY header
+  ClientAddress,
+  ClientPort,
+  ProxyAddress,
+  ProxyPort,
   Head,
   BodyInMemory,
   Rest,
@@ -112,6 +117,12 @@ void unpack(const Label& label, Bytes bytes, Arrival& into) {
   into.ends.local_address = texts[LocalAddress];
   into.ends.local_port = texts[LocalPort];
   into.ends.is_unix = label.is_unix;
+  if (!texts[ProxyProtocol].empty()) {
+    const auto text = [&](Text which) { return std::string(texts[which]); };
+    into.ends.proxied = std::make_shared<ProxiedEnds>(
+        ProxiedEnds{text(ProxyProtocol), text(ClientAddress), text(ClientPort), text(ProxyAddress),
+                    text(ProxyPort)});
+  }
   into.ready = from_word(label.ready);
   into.request.head = texts[Head];
   into.request.body = {texts[BodyInMemory], into.body_file.get(), label.body_in_file};
@@ -124,8 +135,12 @@ void unpack(const Label& label, Bytes bytes, Arrival& into) {
 bool send_request(const FdChannel& channel, const Departure& departure) {
   const ConnectionInfo& ends = departure.ends;
   const UnbegunRequest& request = departure.request;
-  Texts texts{ends.peer_address, ends.peer_port,      ends.local_address, ends.local_port,
-              request.head,      request.body.memory, request.rest};
+  const ProxiedEnds nobody;
+  const ProxiedEnds& proxied = ends.proxied ? *ends.proxied : nobody;
+  Texts texts{ends.peer_address,   ends.peer_port,        ends.local_address,
+              ends.local_port,     proxied.protocol,      proxied.client_address,
+              proxied.client_port, proxied.proxy_address, proxied.proxy_port,
+              request.head,        request.body.memory,   request.rest};
   Label label = label_for(departure, texts);
   Fd made;
   int file = request.body.file;

@@ -45,6 +45,7 @@ Loop::Loop(const EngineSettings& settings, Doors doors, Poller poller, Homecomin
       trusted_(settings.forwarded_allow_ips),
       peers_(settings.limits.peer_connections),
       dialect_(settings),
+      balancers_(settings.proxy_allow_ips),
       poller_(std::move(poller)),
       siblings_(std::move(doors.siblings)),
       buffer_(settings.limits.read_bytes),
@@ -228,7 +229,7 @@ bool Loop::read_once(Connection& connection) {
   switch (got.flow) {
     case Flow::Moved:
       if (connection.waiting == Waiting::Body) connection.moved += got.bytes;
-      obey(connection, connection.protocol->consume(Bytes(buffer_.data(), got.bytes)));
+      obey(connection, consume(connection, Bytes(buffer_.data(), got.bytes)));
       if (connection.running != nullptr) connection.running->wake_slot();
       break;
     case Flow::Ended:
@@ -246,6 +247,25 @@ bool Loop::read_once(Connection& connection) {
       break;
   }
   return connection.state != ConnectionState::Broken && connection.socket.get() >= 0;
+}
+
+Verdict Loop::consume(Connection& connection, Bytes arrived) {
+  if (connection.preamble == nullptr) return connection.protocol->consume(arrived);
+  const auto result = connection.preamble->feed(arrived);
+  if (result == proxy::HeaderReader::Result::More) return Verdict::KeepGoing;
+  const std::unique_ptr<proxy::HeaderReader> header = std::move(connection.preamble);
+  const ConnectionInfo& ends = connection.info;
+  if (result == proxy::HeaderReader::Result::Absent)
+    return connection.protocol->consume(header->rest());
+  if (!balancers_.trusts(ends.peer_address, ends.is_unix)) {
+    return connection.protocol->reject(proxy_not_allowed(ends.peer_address));
+  }
+  if (result == proxy::HeaderReader::Result::Refused) {
+    return connection.protocol->reject(header->refusal());
+  }
+  connection.info.proxied = header->ends();
+  const Bytes rest = header->rest();
+  return rest.empty() ? Verdict::KeepGoing : connection.protocol->consume(rest);
 }
 
 void Loop::obey(Connection& connection, Verdict verdict) {
@@ -292,10 +312,13 @@ void Loop::take_request(Connection& connection, Instant ready) {
 
 void Loop::find_client(Exchange& exchange, const ConnectionInfo& ends) const {
   if (settings_.forwarded == ForwardedBy::Nobody || !ends.trusted_forwarder) return;
-  if (exchange.head.client) return;  // named by the request's own protocol
-  exchange.head.client =
-      forwarded_client(exchange.head.fields, settings_.forwarded,
-                       [this](Bytes address) { return trusted_.names(std::string(address)); });
+  const auto is_believed = [this](Bytes address) { return trusted_.names(std::string(address)); };
+  // Whom the peer has named already speaks for itself, unless it is a proxy too.
+  const bool is_named = exchange.head.client || ends.proxied;
+  if (is_named && !is_believed(exchange.client().address)) return;
+  if (const auto told = forwarded_client(exchange.head.fields, settings_.forwarded, is_believed)) {
+    exchange.head.client = told;
+  }
 }
 
 // Its body may take long, or never come, or it was refused: it is a request all the same.

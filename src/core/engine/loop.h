@@ -184,6 +184,7 @@ class Loop {
   void handle(const Ready& event);
   void service(Connection& connection);
   bool read_once(Connection& connection);
+  Verdict consume(Connection& connection, Bytes arrived);
   bool more_may_come(const Connection& connection, const Transfer& got) const;
   void obey(Connection& connection, Verdict verdict);
   void take_request(Connection& connection, Instant ready);
@@ -277,6 +278,7 @@ class Loop {
   TrustedPeers trusted_;
   PeerCounts peers_;
   Dialect dialect_;
+  TrustedPeers balancers_;  // may send a PROXY header
   Poller poller_;
   std::vector<Source> sources_;
   FdChannel siblings_;

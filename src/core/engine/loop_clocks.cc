@@ -78,6 +78,7 @@ Waiting Loop::wanted_clock(const Connection& connection) const {
   if (connection.state == ConnectionState::Broken) return Waiting::Nothing;
   if (!connection.writable) return Waiting::Write;
   if (connection.flush_wanted || connection.service_wanted) return Waiting::Nothing;
+  if (connection.preamble && connection.preamble->begun()) return Waiting::Head;
   switch (connection.protocol->patience()) {
     case Patience::None:
       return Waiting::Nothing;
@@ -127,7 +128,8 @@ void Loop::ran_out(Connection& connection) {
       break;
     case Waiting::Head:
       count(Expiry::Head);
-      obey(connection, connection.protocol->expired(Patience::Head));
+      obey(connection,
+           connection.preamble ? Verdict::CloseNow : connection.protocol->expired(Patience::Head));
       break;
     case Waiting::Body:
       if (!kept_pace(connection, settings_.limits.body)) {

@@ -121,7 +121,12 @@ Connection& Loop::adopt(Source& source, Accepted& accepted) {
     ends.local_port = source.socket.port;
   }
   const HeadFormat* const heads = dialect_.of_peer(ends);
-  return admit(std::move(accepted.socket), std::move(ends), heads);
+  Connection& connection = admit(std::move(accepted.socket), std::move(ends), heads);
+  if (settings_.proxy_protocol.any()) {
+    connection.preamble =
+        std::make_unique<proxy::HeaderReader>(settings_.proxy_protocol, settings_.limits);
+  }
+  return connection;
 }
 
 Connection& Loop::admit(Fd socket, ConnectionInfo ends, const HeadFormat* heads) {

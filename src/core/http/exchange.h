@@ -70,7 +70,11 @@ class Exchange {
   std::uint64_t id() const { return id_; }
   const ConnectionInfo& connection() const { return *connection_; }
   Client client() const {
-    return head.client.value_or(Client{connection_->peer_address, connection_->peer_port});
+    if (head.client) return *head.client;
+    if (const ProxiedEnds* const ends = connection_->proxied.get()) {
+      return {ends->client_address, ends->client_port};
+    }
+    return {connection_->peer_address, connection_->peer_port};
   }
   const Limits& limits() const { return limits_; }
 

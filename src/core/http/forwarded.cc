@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "core/http/forwarded.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <array>
 #include <string>
 
+#include "core/base/ip_text.h"
 #include "core/http/grammar.h"
 
 namespace winghorn {
@@ -14,13 +12,6 @@ namespace {
 
 constexpr Bytes kX = "x-forwarded-for";
 constexpr Bytes kRfc7239 = "forwarded";
-
-bool is_address(Bytes text, int family) {
-  const std::string terminated(text);
-  std::array<unsigned char, 16> address{};
-  return text.size() < INET6_ADDRSTRLEN && text.find('\0') == Bytes::npos &&
-         ::inet_pton(family, terminated.c_str(), address.data()) == 1;
-}
 
 bool is_port(Bytes text) {
   std::uint64_t number = 0;
@@ -39,7 +30,8 @@ std::optional<Client> with_port(Bytes address, Bytes behind) {
 
 std::optional<Client> bracketed(Bytes node) {
   const std::size_t close = node.find(']');
-  if (close == Bytes::npos || !is_address(node.substr(1, close - 1), AF_INET6)) return std::nullopt;
+  if (close == Bytes::npos || !is_ip_address(node.substr(1, close - 1), AF_INET6))
+    return std::nullopt;
   return with_port(node.substr(1, close - 1), node.substr(close + 1));
 }
 
@@ -47,13 +39,13 @@ std::optional<Client> bracketed(Bytes node) {
 std::optional<Client> parse_node(Bytes node) {
   if (node.starts_with('[')) return bracketed(node);
   const std::size_t colon = std::min(node.size(), node.find(':'));
-  if (!is_address(node.substr(0, colon), AF_INET)) return std::nullopt;
+  if (!is_ip_address(node.substr(0, colon), AF_INET)) return std::nullopt;
   return with_port(node.substr(0, colon), node.substr(colon));
 }
 
 std::optional<Client> parse_x_node(Bytes node) {
   // Nearly everybody writes IPv6 without brackets here.
-  if (is_address(node, AF_INET6)) return Client{node, {}};
+  if (is_ip_address(node, AF_INET6)) return Client{node, {}};
   return parse_node(node);
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,12 +56,22 @@ struct RequestHead {
   }
 };
 
+// The ends of the connection that a load balancer passes on, as its PROXY header says.
+struct ProxiedEnds {
+  std::string protocol;  // "TCP4" or "TCP6"
+  std::string client_address;
+  std::string client_port;
+  std::string proxy_address;
+  std::string proxy_port;
+};
+
 // The two ends of a connection, as text, made once for each connection.
 struct ConnectionInfo {
-  std::string peer_address;   // empty for a unix socket
-  std::string peer_port;      // empty for a unix socket
-  std::string local_address;  // of the accepted socket; the path of a unix socket
-  std::string local_port;     // empty for a unix socket
+  std::string peer_address;                    // empty for a unix socket
+  std::string peer_port;                       // empty for a unix socket
+  std::string local_address;                   // of the accepted socket; the path of a unix socket
+  std::string local_port;                      // empty for a unix socket
+  std::shared_ptr<const ProxiedEnds> proxied;  // or null
   bool is_unix = false;
   bool trusted_forwarder = false;  // the peer's word on scheme and underscore names counts
   int socket = -1;                 // for applications that ask; open while an exchange lives

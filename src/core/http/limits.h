@@ -21,6 +21,9 @@ struct Limits {
   std::size_t header_field_bytes = 0;    // one line with CR LF; beyond: 431
   std::size_t gateway_variables = 1000;  // of one uwsgi packet, fields included; beyond: 431
 
+  // A PROXY header of version 2, behind its first 16 bytes: two addresses take 36, the rest is extensions.
+  std::size_t proxy_header_bytes = 4096;
+
   // The request's body.
   std::uint64_t request_body_bytes = 0;        // beyond: 413
   std::size_t chunk_line_bytes = 4096;         // size and extensions of one chunk (RFC 9112 7.1.1)

@@ -23,6 +23,7 @@
 #include "core/base/bytes.h"
 #include "core/base/fd.h"
 #include "core/http/exchange.h"
+#include "core/http/refusal.h"
 
 namespace winghorn {
 
@@ -75,6 +76,8 @@ class Protocol {
   virtual bool hungry() const = 0;  // false: stop reading the socket
   virtual Verdict consume(Bytes arrived) = 0;
   virtual Verdict input_ended() = 0;  // the peer sends no more; it may still read
+  // What has come before the first request is at fault: this is answered, and nothing is read any more.
+  virtual Verdict reject(const Refusal& why) = 0;
   // After a finished exchange: go on with what was kept.
   virtual Verdict proceed() = 0;
 

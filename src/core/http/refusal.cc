@@ -117,6 +117,11 @@ Refusal expectation_failed(Bytes value) {
 
 Refusal contradictory_schemes() { return refusal(400, "Contradictory scheme headers"); }
 
+Refusal proxy_not_allowed(Bytes peer_address) {
+  return {403, "Request forbidden",
+          "Proxy request from " + python_text(peer_address) + " not allowed"};
+}
+
 Refusal invalid_chunk_size(Bytes size) {
   return refusal(400, "Invalid chunk size: " + python_bytes(size));
 }

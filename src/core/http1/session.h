@@ -77,6 +77,7 @@ class Session final : public Protocol {
   bool hungry() const override;
   Verdict consume(Bytes arrived) override;
   Verdict input_ended() override;
+  Verdict reject(const Refusal& why) override { return refuse(why); }
   // Also to be called when the application has made room in a body pipe that was full.
   Verdict proceed() override;
   Exchange* next_request() override;

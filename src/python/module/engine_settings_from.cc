@@ -76,6 +76,10 @@ EngineSettings engine_settings_from(const config::Settings& settings) {
   engine.header_policy = {settings.secure_scheme_headers, settings.forwarder_headers,
                           header_map_named(settings.header_map)};
   engine.spill_directory = spill_directory(settings);
+  const bool any_version = settings.proxy_protocol == "auto";
+  engine.proxy_protocol = {.v1 = any_version || settings.proxy_protocol == "v1",
+                           .v2 = any_version || settings.proxy_protocol == "v2"};
+  engine.proxy_allow_ips = settings.proxy_allow_ips;
   engine.forwarded = forwarded_by(settings.forwarded);
   engine.forwarded_allow_ips = settings.forwarded_allow_ips;
   engine.speaks_uwsgi = settings.protocol == "uwsgi";

@@ -127,6 +127,7 @@ bool EnvironMaker::put_ends(const Gil& gil, PyObject* environ, const Exchange& e
                             const FieldNotes& notes) {
   const ConnectionInfo& connection = exchange.connection();
   if (!put_client(gil, environ, exchange.client())) return false;
+  if (connection.proxied && !put_proxied(gil, environ, *connection.proxied)) return false;
   if (connection.is_unix) return put_unix_ends(gil, environ, exchange, notes.host);
   return put_text(gil, environ, ServerName, connection.local_address, words_) &&
          put_text(gil, environ, ServerPort, connection.local_port, words_);
@@ -136,6 +137,12 @@ bool EnvironMaker::put_client(const Gil& gil, PyObject* environ, const Client& c
   if (!put_text(gil, environ, RemoteAddr, client.address, addresses_)) return false;
   if (client.port.empty()) return PyDict_DelItem(environ, names().remote_port) == 0;
   return put_text(gil, environ, RemotePort, client.port, ports_);
+}
+
+bool EnvironMaker::put_proxied(const Gil& gil, PyObject* environ, const ProxiedEnds& ends) {
+  return put_variable(gil, environ, {"PROXY_PROTOCOL", ends.protocol}) &&
+         put_variable(gil, environ, {"PROXY_ADDR", ends.proxy_address}) &&
+         put_variable(gil, environ, {"PROXY_PORT", ends.proxy_port});
 }
 
 // A unix socket has no names of its own: the client's idea of ours is taken, as gunicorn does.
@@ -186,11 +193,15 @@ bool EnvironMaker::put_gateway_words(const Gil& gil, PyObject* environ, const Re
   }
   if (!put_path(gil, environ, head, notes, refusal)) return false;
   for (const Field& variable : head.variables) {
-    const Ref key = variables_.get(gil, variable.name);
-    const Ref value = targets_.get(gil, variable.value);
-    if (!key || !value || PyDict_SetItem(environ, key.get(), value.get()) < 0) return false;
+    if (!put_variable(gil, environ, variable)) return false;
   }
   return true;
+}
+
+bool EnvironMaker::put_variable(const Gil& gil, PyObject* environ, const Field& variable) {
+  const Ref key = variables_.get(gil, variable.name);
+  const Ref value = targets_.get(gil, variable.value);
+  return key && value && PyDict_SetItem(environ, key.get(), value.get()) == 0;
 }
 
 bool EnvironMaker::put_path(const Gil& gil, PyObject* environ, const RequestHead& head,

@@ -2,8 +2,8 @@
 //
 // One for each slot thread. A template with every key that all requests have is copied, so the copy
 // has its final size and most of its values at once; what varies is put over it, from caches where
-// the bytes were seen before. A gateway's variables come last and replace what is there. The environ itself is never used again: it belongs to the
-// application.
+// the bytes were seen before. A gateway's variables come last and replace what is there. The environ itself
+// is never used again: it belongs to the application.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -81,6 +81,7 @@ class EnvironMaker {
   bool put_request_line(const gil::Gil& gil, PyObject* environ, const RequestHead& head);
   bool put_ends(const gil::Gil& gil, PyObject* environ, const Exchange& exchange,
                 const FieldNotes& notes);
+  [[gnu::cold]] bool put_proxied(const gil::Gil& gil, PyObject* environ, const ProxiedEnds& ends);
   bool put_client(const gil::Gil& gil, PyObject* environ, const Client& client);
   bool put_unix_ends(const gil::Gil& gil, PyObject* environ, const Exchange& exchange, Bytes host);
   bool put_field(const gil::Gil& gil, PyObject* environ, const Field& field, FieldNotes& notes);
@@ -88,6 +89,7 @@ class EnvironMaker {
                          FieldNotes& notes);
   bool put_path(const gil::Gil& gil, PyObject* environ, const RequestHead& head,
                 const FieldNotes& notes, std::string& refusal);
+  bool put_variable(const gil::Gil& gil, PyObject* environ, const Field& variable);
   // Apart, so that requests without a gateway pay nothing for it.
   [[gnu::noinline]] bool put_gateway_words(const gil::Gil& gil, PyObject* environ,
                                            const RequestHead& head, FieldNotes& notes,

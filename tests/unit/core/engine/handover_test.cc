@@ -69,6 +69,7 @@ TEST_F(Handover, CarriesAllThatIsKnownOfTheRequest) {
   EXPECT_EQ(arrival.ends.local_address, "198.51.100.1");
   EXPECT_EQ(arrival.ends.local_port, "80");
   EXPECT_FALSE(arrival.ends.is_unix);
+  EXPECT_EQ(arrival.ends.proxied, nullptr);
   EXPECT_FALSE(arrival.body_file);
   ASSERT_EQ(::write(arrival.socket.get(), "x", 1), 1);
   char byte = 0;
@@ -119,6 +120,21 @@ TEST_F(Handover, AUnixSocketIsOne) {
   EXPECT_TRUE(arrival.ends.is_unix);
   EXPECT_EQ(arrival.ends.local_address, "/run/app.sock");
   EXPECT_EQ(arrival.ends.peer_address, "");
+}
+
+TEST_F(Handover, TheEndsThatABalancerPassesOnGoAlong) {
+  ends_.proxied = std::make_shared<ProxiedEnds>(
+      ProxiedEnds{"TCP6", "2001:db8::1", "4711", "2001:db8::2", "443"});
+  ASSERT_TRUE(send({"head", {}, "", false}));
+  Arrival arrival;
+  ASSERT_EQ(receive_request(channel_, arrival), Received::Message);
+  ASSERT_NE(arrival.ends.proxied, nullptr);
+  EXPECT_EQ(arrival.ends.proxied->protocol, "TCP6");
+  EXPECT_EQ(arrival.ends.proxied->client_address, "2001:db8::1");
+  EXPECT_EQ(arrival.ends.proxied->client_port, "4711");
+  EXPECT_EQ(arrival.ends.proxied->proxy_address, "2001:db8::2");
+  EXPECT_EQ(arrival.ends.proxied->proxy_port, "443");
+  EXPECT_EQ(arrival.ends.peer_address, "192.0.2.7");
 }
 
 TEST_F(Handover, AMessageThatIsNoneIsDropped) {
