@@ -66,6 +66,7 @@ bench:
 	@tools/build _core
 	@$(PYTHON_IN_VENV) bench/run.py
 	@$(PYTHON_IN_VENV) bench/queueing.py
+	@$(PYTHON_IN_VENV) bench/parser.py
 
 fuzz:
 	@tools/setup fuzz

@@ -16,6 +16,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bench import parser as heads
 from bench import queueing
 from bench.harness.plot import cpu_plot, latency_plot
 from bench.harness.servers import ROOT
@@ -61,6 +62,18 @@ def fill(page: Path, *parts: str) -> None:
     page.write_text(before + "\n\n".join([BEGIN, *parts, END]) + after)
 
 
+def reading_heads() -> list[str]:
+    """What it costs to read a request head, when that was measured."""
+    if not heads.RESULTS.exists():
+        return []
+    results = json.loads(heads.RESULTS.read_text())
+    about = (
+        "Reading a request head that has arrived whole, copying it to where it stays included, beside "
+        "llhttp 9 with callbacks that keep each span (`bench/parser.py`; median of interleaved turns):"
+    )
+    return [about, heads.result_table(results)]
+
+
 def report_queueing() -> list[Path]:
     """The page about queues, when its load was measured; what was written."""
     if not queueing.RESULTS.exists():
@@ -90,7 +103,14 @@ def main() -> int:
     plot = "![CPU a request, by scenario]({})"
     more = "<details>\n<summary>Requests/s and latencies</summary>\n\n" + details(results)
     more += "\n\n</details>"
-    fill(PAGE, heading(results), sections(results), plot.format("plots/cpu.svg"), more)
+    fill(
+        PAGE,
+        heading(results),
+        sections(results),
+        plot.format("plots/cpu.svg"),
+        *reading_heads(),
+        more,
+    )
     fill(README, plot.format(PLOT.relative_to(ROOT)), sections(results), heading(results))
     PLOT.parent.mkdir(exist_ok=True)
     PLOT.write_text(cpu_plot(results))

@@ -15,7 +15,6 @@ constexpr std::size_t kHeadKept = 16UL * 1024;  // capacity worth keeping for th
 void Exchange::reset(std::uint64_t id, const ConnectionInfo& connection) {
   id_ = id;
   connection_ = &connection;
-  head_bytes.clear();
   head.clear();
   body.reset(limits_, spill_);
   reply.reset();

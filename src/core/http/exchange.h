@@ -60,7 +60,8 @@ class Exchange {
   void release();
 
   // Request side; written by the protocol before the exchange is ready, read-only after.
-  std::string head_bytes;  // what head's views point into
+  std::string
+      head_bytes;  // what head's views point into; an earlier request's until it has its own
   RequestHead head;
   BodyPipe body;
   ReplyPipe reply;

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -60,6 +61,7 @@ inline bool is_token(Bytes text) { return (common_class(text) & kTokenByte) != 0
 
 // Conventional is what gunicorn takes: no 'a'-'z', no '#', 3 to 20 characters.
 inline bool is_acceptable_method(Bytes method, bool conventional) {
+  if (method == "GET") return true;
   const std::uint8_t common = common_class(method);
   if ((common & kTokenByte) == 0) return false;
   return !conventional ||
@@ -99,6 +101,18 @@ inline bool equals_lower(Bytes text, Bytes lower) {
     if (lower_case(text[i]) != lower[i]) return false;
   }
   return true;
+}
+
+// The same for a name of token bytes and a text of letters, digits and '-': setting bit 5 makes capitals small
+// and nothing else into one of those.
+template <std::size_t size>
+inline bool is_token_named(Bytes name, const char (&lower)[size]) {
+  if (name.size() != size - 1) return false;
+  unsigned difference = 0;
+  for (std::size_t i = 0; i + 1 < size; ++i) {
+    difference |= static_cast<unsigned char>(name[i] | 0x20) ^ static_cast<unsigned char>(lower[i]);
+  }
+  return difference == 0;
 }
 
 inline bool equals_ignoring_case(Bytes one, Bytes other) {
@@ -164,6 +178,24 @@ inline const char* find_byte(const char* at, const char* end, char wanted) {
   return at;
 }
 
+// How far a search may look that would else have to stop for what is shorter than a block.
+constexpr std::size_t kReadBeyond = 16;
+
+// The same where kReadBeyond bytes behind `end` are readable.
+inline const char* find_byte_readily(const char* at, const char* end, char wanted) {
+#if defined(__SSE2__)
+  const __m128i pattern = _mm_set1_epi8(wanted);
+  for (; at < end; at += sizeof pattern) {
+    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(block, pattern)));
+    if (mask != 0) return std::min(at + __builtin_ctz(mask), end);
+  }
+  return end;
+#else
+  return find_byte(at, end, wanted);
+#endif
+}
+
 // Calls visit(place) for each `wanted` in [at, end), in order, until it says false. True: it never did.
 template <class Visit>
 inline bool each_byte(const char* at, const char* end, char wanted, Visit visit) {
@@ -183,9 +215,8 @@ inline bool each_byte(const char* at, const char* end, char wanted, Visit visit)
   return true;
 }
 
-// Two searches that know no end, so that they need not look for it at each step: a NUL ends them at the
+// Searches that know no end, so that they need not look for it at each step: a NUL ends them at the
 // latest, and kReadBeyond bytes from there on must be readable.
-constexpr std::size_t kReadBeyond = 16;
 
 // The first control byte (is_control) at or behind `at`.
 inline const char* next_control(const char* at) {
@@ -230,6 +261,51 @@ inline const char* skip_plain_name(const char* at) {
   }
 #else
   while (is_digit(*at) || (lower_case(*at) >= 'a' && lower_case(*at) <= 'z') || *at == '-') ++at;
+  return at;
+#endif
+}
+
+// Past letters, digits, '-', '.' and ':', of which nearly all hosts with their ports consist.
+inline const char* skip_plain_host(const char* at) {
+#if defined(__SSE2__)
+  const __m128i mark_span = _mm_set1_epi8(':' - '-');  // "-./0123456789:"
+  const __m128i letter_span = _mm_set1_epi8('z' - 'a');
+  while (true) {
+    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i mark = _mm_sub_epi8(block, _mm_set1_epi8('-'));
+    const __m128i letter =
+        _mm_sub_epi8(_mm_or_si128(block, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
+    const __m128i good = _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(mark, mark_span), mark),
+                                      _mm_cmpeq_epi8(_mm_min_epu8(letter, letter_span), letter));
+    const __m128i plain = _mm_andnot_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('/')), good);
+    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(plain));
+    if (mask != 0xFFFFU) return at + __builtin_ctz(~mask);
+    at += sizeof block;
+  }
+#else
+  while (is_digit(*at) || (lower_case(*at) >= 'a' && lower_case(*at) <= 'z') || *at == '-' ||
+         *at == '.' || *at == ':') {
+    ++at;
+  }
+  return at;
+#endif
+}
+
+// Past bytes of 0x21 to 0x7E (kTargetByte).
+inline const char* skip_visible(const char* at) {
+#if defined(__SSE2__)
+  const __m128i del = _mm_set1_epi8(0x7F);
+  const __m128i space = _mm_set1_epi8(0x20);
+  while (true) {
+    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    // Signed: what is above 0x7F is below 0x20.
+    const __m128i good = _mm_andnot_si128(_mm_cmpeq_epi8(block, del), _mm_cmpgt_epi8(block, space));
+    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(good));
+    if (mask != 0xFFFFU) return at + __builtin_ctz(~mask);
+    at += sizeof block;
+  }
+#else
+  while ((byte_class(*at) & kTargetByte) != 0) ++at;
   return at;
 #endif
 }

@@ -2,9 +2,11 @@
 #include "core/http1/request_parser.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
+#include "core/base/short_copy.h"
 #include "core/http/grammar.h"
 
 namespace winghorn::http1 {
@@ -110,15 +112,17 @@ bool acceptable_scheme(Bytes scheme) {
 }
 
 void split_path(Bytes rest, RequestHead& head) {
-  rest = rest.substr(0, rest.find('#'));
-  const std::size_t mark = rest.find('?');
-  head.path = rest.substr(0, mark);
-  head.query = mark == Bytes::npos ? rest.substr(rest.size()) : rest.substr(mark + 1);
+  const char* const begin = rest.data();
+  const char* const end = find_byte_readily(begin, begin + rest.size(), '#');
+  const char* const mark = find_byte_readily(begin, end, '?');
+  const char* const query = mark == end ? end : mark + 1;
+  head.path = {begin, static_cast<std::size_t>(mark - begin)};
+  head.query = {query, static_cast<std::size_t>(end - query)};
 }
 
-// The four forms of RFC 9112 3.2.
+// The four forms of RFC 9112 3.2. A space stands behind it.
 bool split_target(Bytes target, RequestHead& head) {
-  if (target.empty() || !is_visible(target)) return false;
+  if (target.empty() || skip_visible(target.data()) != target.data() + target.size()) return false;
   head.target = target;
   if (target[0] == '/') {
     split_path(target, head);
@@ -142,7 +146,9 @@ bool split_target(Bytes target, RequestHead& head) {
 }
 
 Fault read_version(Bytes version, const Strictness& strictness, RequestTraits& traits) {
-  if (version == "HTTP/1.1") {
+  constexpr Bytes kUsual = "HTTP/1.1";
+  if (version.size() == kUsual.size() &&
+      std::memcmp(version.data(), kUsual.data(), kUsual.size()) == 0) {
     traits.at_least_1_1 = true;
     return {};
   }
@@ -162,9 +168,9 @@ Fault read_version(Bytes version, const Strictness& strictness, RequestTraits& t
 Fault parse_request_line(char* line, std::size_t size, const Strictness& strictness,
                          RequestHead& head, RequestTraits& traits) {
   const char* const end = line + size;
-  const char* const method_end = find_byte(line, end, ' ');
+  const char* const method_end = find_byte_readily(line, end, ' ');
   const char* const target = method_end == end ? end : method_end + 1;
-  const char* const target_end = find_byte(target, end, ' ');
+  const char* const target_end = find_byte_readily(target, end, ' ');
   if (target_end == end) return invalid_request_line({line, size});
   head.method = {line, static_cast<std::size_t>(method_end - line)};
   head.version = {target_end + 1, static_cast<std::size_t>(end - target_end - 1)};
@@ -334,27 +340,27 @@ bool BlockParser::take_underscore(Bytes name, bool& keep) {
 bool BlockParser::take_special(Bytes name, Bytes value) {
   switch (name.size()) {
     case 4:
-      if (equals_lower(name, "host")) return take_host(value);
+      if (is_token_named(name, "host")) return take_host(value);
       break;
     case 6:
-      if (equals_lower(name, "expect")) return take_expectation(value);
+      if (is_token_named(name, "expect")) return take_expectation(value);
       break;
     case 10:
-      if (equals_lower(name, "connection")) take_connection(value);
+      if (is_token_named(name, "connection")) take_connection(value);
       break;
     case 12:
-      if (equals_lower(name, "content-type") && std::exchange(content_type_, true)) {
+      if (is_token_named(name, "content-type") && std::exchange(content_type_, true)) {
         return refuse(invalid_header("CONTENT-TYPE"));
       }
       break;
     case 14:
-      if (equals_lower(name, "content-length") && lengths_++ == 0) length_ = value;
+      if (is_token_named(name, "content-length") && lengths_++ == 0) length_ = value;
       break;
     case 15:
-      if (trusted_ && equals_lower(name, "x-request-start")) head_.request_start = value;
+      if (trusted_ && is_token_named(name, "x-request-start")) head_.request_start = value;
       break;
     case 17:
-      if (equals_lower(name, "transfer-encoding")) ++codings_;
+      if (is_token_named(name, "transfer-encoding")) ++codings_;
       break;
     default:
       break;
@@ -366,7 +372,10 @@ bool BlockParser::take_host(Bytes value) {
   if (std::exchange(host_, true)) return refuse(invalid_header("HOST"));
   // Who routes by Host and who splits it at odd places must not disagree (RFC 9112 3.2).
   if (value.empty()) return true;
-  host_named_ = (common_class(value) & kHostByte) != 0;
+  const char* const end = value.data() + value.size();
+  const char* const unusual = skip_plain_host(value.data());
+  const Bytes rest(unusual, static_cast<std::size_t>(end - unusual));
+  host_named_ = rest.empty() || (common_class(rest) & kHostByte) != 0;
   if (host_named_) return true;
   return refuse(invalid_header("HOST"));
 }
@@ -458,13 +467,19 @@ bool may_be_lone_head(Bytes arrived, const ParseRules& rules) {
          arrived.ends_with("\r\n\r\n") && rules.strictness.no_folding;
 }
 
+// What is there of an earlier head is as good a place as any: only growth costs.
+void keep_head(Bytes arrived, std::string& bytes) {
+  bytes.resize(arrived.size() + kReadBeyond);
+  short_copy(bytes.data(), arrived.data(), arrived.size());
+  constexpr std::array<char, kReadBeyond> kNothing{};
+  short_copy(bytes.data() + arrived.size(), kNothing.data(), kNothing.size());
+}
+
 Fault parse_request_head(std::string& bytes, const ParseRules& rules, bool trusted_peer,
                          RequestHead& head, RequestTraits& traits) {
-  const std::size_t size = bytes.size();
-  bytes.append(kReadBeyond, '\0');
   char* const begin = bytes.data();
-  char* const end = begin + size;
-  char* const line_end = const_cast<char*>(find_byte(begin, end, '\n'));
+  char* const end = begin + bytes.size() - kReadBeyond;
+  char* const line_end = const_cast<char*>(find_byte_readily(begin, end, '\n'));
   if (line_end == begin || line_end[-1] != '\r') return invalid_request_line(kBareLineFeed);
   const auto line_size = static_cast<std::size_t>(line_end - begin - 1);
   if (Fault fault = parse_request_line(begin, line_size, rules.strictness, head, traits)) {

@@ -65,14 +65,17 @@ class HeadScanner {
   bool looked_ = false;
 };
 
-// A request line without its CR LF. The views in `head` point into `line`; with casefold_method the
-// method is changed there.
+// A request line without its CR LF; kReadBeyond bytes behind it are readable. The views in `head` point into
+// `line`, where the method is changed if Strictness::case_sensitive_method says so.
 Fault parse_request_line(char* line, std::size_t size, const Strictness& strictness,
                          RequestHead& head, RequestTraits& traits);
 
-// A head as HeadScanner delimits it. `bytes` is changed where a strictness says so, and must live as long
-// as `head`, which is expected to be clear. On a fault head and traits hold what was read until then, or
-// nothing when the request line is at fault.
+// Copies what has arrived to where it is to be read and to stay.
+void keep_head(Bytes arrived, std::string& bytes);
+
+// A head as HeadScanner delimits it, in `bytes` as keep_head() leaves them. They are changed where Strictness
+// lets a fold or a method be, and must live as long as `head`, which is expected to be clear. On a fault head
+// and traits hold what was read until then, or nothing when the request line is at fault.
 //
 // Nearly every head arrives alone and in one piece, so its end need not be looked for first: `bytes` may
 // also be all that arrived when may_be_lone_head() says so, and is cut behind the head. A fault then only

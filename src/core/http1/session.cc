@@ -120,10 +120,11 @@ Verdict Session::read_head(Bytes& in) {
   // A request line that cannot be served is answered at once, not when its fields have come.
   if (scanner_.first_look()) {
     std::string line(scanner_.request_line(in));
+    const std::size_t size = line.size();
+    line.append(kReadBeyond, '\0');
     RequestHead head;
     RequestTraits traits;
-    if (Fault fault =
-            parse_request_line(line.data(), line.size(), config_.strictness, head, traits)) {
+    if (Fault fault = parse_request_line(line.data(), size, config_.strictness, head, traits)) {
       return refuse(*fault);
     }
   }
@@ -160,11 +161,11 @@ bool Session::read_lone_head(Bytes& in) {
 
 Fault Session::parse_head(Bytes bytes) {
   Exchange& exchange = open_exchange();
-  exchange.head_bytes.reserve(bytes.size() + kReadBeyond);  // growing later would double it
-  exchange.head_bytes.assign(bytes);
   if (heads_ != nullptr) {
+    exchange.head_bytes.assign(bytes);
     return heads_->read(exchange.head_bytes, connection_, exchange.head, traits_);
   }
+  keep_head(bytes, exchange.head_bytes);
   return parse_request_head(exchange.head_bytes, rules(), connection_.trusted_forwarder,
                             exchange.head, traits_);
 }
