@@ -83,7 +83,9 @@ def report_queueing() -> list[Path]:
     about = (
         f"{known['cpu']}, {known['cpus']} CPUs, Linux {known['kernel']}; {known['python']}. "
         f"{results['seconds']} s for each line; CPU µs a request over all processes. To hand a "
-        f"request to another worker costs {results['handover_cpu_us']:.0f} µs of CPU in both."
+        f"request to another worker costs {results['handover_cpu_us']:.0f} µs of CPU in both "
+        f"({results['handover_cpu_us_asleep']:.0f} when the machine is idle but for that: waking a "
+        "processor that sleeps is most of it)."
     )
     plot = f"![Latency of short requests](plots/{QUEUE_PLOT.name})"
     fill(QUEUES, about, queueing.result_table(results), plot)

@@ -217,6 +217,8 @@ bool Loop::take_in_next() {
   switch (take_in()) {
     case FdChannel::Received::Message:
     case FdChannel::Received::Lost:
+      // Mostly there was one; if not, the poller says so at the next look, and looking here costs more.
+      inbox_.pending = false;
       ++accepted_now_;
       return true;
     case FdChannel::Received::Nothing:
@@ -243,6 +245,7 @@ FdChannel::Received Loop::take_in() {
   count_in(connection);
   const CrashTable::Hold hold(crash_table_, connection);
   connection.input_ended = arrival.request.input_ended;
+  connection.readable = false;  // the poller tells if there is more, when it is asked to
   obey(connection, connection.protocol->take_up(arrival.request, std::move(arrival.body_file)));
   if (connection.socket) take_request(connection, arrival.ready);
   if (connection.running != nullptr) connection.running->notes.taken_in = true;
