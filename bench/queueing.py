@@ -150,7 +150,7 @@ def measure(one: Contestant, connections: int, seconds: int) -> dict[str, Any]:
 
 @contextmanager
 def cpus_awake() -> Iterator[None]:
-    """No processor sleeps: waking one costs its waker and the woken more than most of what they do."""
+    """No processor sleeps: waking one costs its waker and the woken more than what they do."""
     spinners = [
         subprocess.Popen(["chrt", "--idle", "0", sys.executable, "-c", "while True: pass"])
         for _ in os.sched_getaffinity(0)
@@ -164,7 +164,7 @@ def cpus_awake() -> Iterator[None]:
 
 
 def handover_costs(repetitions: int = 5) -> dict[str, float]:
-    """The median of several runs, on a machine that is at work and on one that sleeps in between."""
+    """Medians of several runs, with processors that are at work and with some that sleep."""
     asleep = statistics.median(handover_cost() for _ in range(repetitions))
     with cpus_awake():
         awake = statistics.median(handover_cost() for _ in range(repetitions))

@@ -68,8 +68,9 @@ def reading_heads() -> list[str]:
         return []
     results = json.loads(heads.RESULTS.read_text())
     about = (
-        "Reading a request head that has arrived whole, copying it to where it stays included, beside "
-        "llhttp 9 with callbacks that keep each span (`bench/parser.py`; median of interleaved turns):"
+        "Reading a request head that has arrived whole, copying it to where it stays included, "
+        "beside llhttp 9 with callbacks that keep each span (`bench/parser.py`; medians of "
+        "interleaved turns):"
     )
     return [about, heads.result_table(results)]
 
