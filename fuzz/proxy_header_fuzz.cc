@@ -51,7 +51,7 @@ Outcome read(proxy::Versions versions, Bytes bytes, std::size_t portion) {
     require(outcome.result == HeaderReader::Result::Complete, "ends without a header");
     outcome.told = ends->protocol + "|" + ends->client_address + "|" + ends->client_port + "|" +
                    ends->proxy_address + "|" + ends->proxy_port;
-    require(outcome.told.find_first_not_of("TCP46|.:0123456789abcdef") == std::string::npos,
+    require(outcome.told.find_first_not_of("TCP46|.:0123456789abcdefABCDEF") == std::string::npos,
             "an address that is none");
   }
   if (outcome.result == HeaderReader::Result::Refused) {

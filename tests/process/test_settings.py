@@ -205,7 +205,6 @@ TO_COME = [
     "statsd_host = 'localhost:8125'",
     "logconfig_dict = {'version': 1}",
     "def post_fork(server, worker): pass",
-    "proxy_protocol = True",
     "reload = True",
 ]
 

@@ -64,7 +64,7 @@ struct Setting {
   std::string_view choices = {};          // "drop refuse dangerous"
   std::string_view complaint = {};        // of a Choice: "Invalid header map behaviour"
   bool stores_false = false;              // the flag means False (--no-sendfile)
-  bool optional_value = false;            // the flag alone means the last of `choices`
+  bool optional_value = false;            // the flag alone, or True, means the last of `choices`
   int arity = 0;                          // of a Callable
   std::string_view variable = {};         // the environment variable that gives the default
   std::string_view variable_prefix = {};  // put before that variable's value

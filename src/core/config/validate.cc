@@ -159,6 +159,11 @@ Checked check_choice(const Setting& setting, const Value& value) {
 Checked check_switch(const Setting& setting, const Value& value) {
   const std::string word = lower_case(stripped(str(value)));
   if (word == "false" || word == "none" || word == "0") return default_value(setting);
+  const bool is_on = word == "true" || word == "1";
+  if (is_on && setting.optional_value) {
+    const std::string_view last = setting.choices.substr(setting.choices.rfind(' ') + 1);
+    return check_choice(setting, Value(std::string(last)));
+  }
   return check_choice(setting, value);
 }
 

@@ -85,7 +85,7 @@ Refusal invalid_version(Bytes version) {
 
 Refusal invalid_version(int major, int minor) {
   return refusal(
-      400, "Invalid HTTP Version",
+      505, "Invalid HTTP Version",
       "Invalid HTTP Version: (" + std::to_string(major) + ", " + std::to_string(minor) + ")");
 }
 
@@ -116,6 +116,16 @@ Refusal expectation_failed(Bytes value) {
 }
 
 Refusal contradictory_schemes() { return refusal(400, "Contradictory scheme headers"); }
+
+Refusal invalid_proxy_line(Bytes line) {
+  Refusal made = refusal(400, "Invalid PROXY line: " + python_text(line));
+  made.page = "'" + made.page + "'";
+  return made;
+}
+
+Refusal invalid_proxy_header(const std::string& why) {
+  return refusal(400, "Invalid PROXY header: " + why);
+}
 
 Refusal proxy_not_allowed(Bytes peer_address) {
   return {403, "Request forbidden",

@@ -39,6 +39,8 @@ std::string python_bytes(Bytes bytes);
 [[gnu::cold]] Refusal unsupported_coding(Bytes value);
 [[gnu::cold]] Refusal expectation_failed(Bytes value);
 [[gnu::cold]] Refusal contradictory_schemes();
+[[gnu::cold]] Refusal invalid_proxy_line(Bytes line);
+[[gnu::cold]] Refusal invalid_proxy_header(const std::string& why);
 [[gnu::cold]] Refusal proxy_not_allowed(Bytes peer_address);
 [[gnu::cold]] Refusal invalid_chunk_size(Bytes size);
 [[gnu::cold]] Refusal chunk_line_too_long(std::size_t limit);

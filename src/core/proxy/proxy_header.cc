@@ -38,16 +38,6 @@ bool may_begin_with(Bytes bytes, Bytes wanted) {
   return bytes.substr(0, common) == wanted.substr(0, common);
 }
 
-Refusal invalid_line(Bytes line) {
-  const std::string text = "Invalid PROXY line: " + python_text(line);
-  return {400, "'" + text + "'", text};
-}
-
-Refusal invalid_header(const std::string& why) {
-  const std::string text = "Invalid PROXY header: " + why;
-  return {400, text, text};
-}
-
 bool is_port(Bytes text) {
   std::uint64_t number = 0;
   const bool has_zeros_before = text.size() > 1 && text[0] == '0';
@@ -122,20 +112,20 @@ HeaderReader::Result HeaderReader::read_text() {
   const Bytes within = Bytes(held_).substr(0, kLongestLine);
   const std::size_t feed = within.find('\n');
   if (feed == Bytes::npos) {
-    return within.size() < kLongestLine ? Result::More : refuse(invalid_line(within));
+    return within.size() < kLongestLine ? Result::More : refuse(invalid_proxy_line(within));
   }
   const Bytes line = within.substr(0, feed - 1);
-  if (within[feed - 1] != '\r') return refuse(invalid_line(within.substr(0, feed)));
+  if (within[feed - 1] != '\r') return refuse(invalid_proxy_line(within.substr(0, feed)));
   used_ = feed + 1;
   if (line == "PROXY UNKNOWN" || line.starts_with("PROXY UNKNOWN ")) return Result::Complete;
   std::array<Bytes, 6> words;
-  if (!split(line, words)) return refuse(invalid_line(line));
+  if (!split(line, words)) return refuse(invalid_proxy_line(line));
   const auto& [keyword, protocol, source, destination, source_port, destination_port] = words;
   const int family = protocol == "TCP6" ? AF_INET6 : AF_INET;
   const bool is_good = (protocol == "TCP4" || protocol == "TCP6") &&
                        is_ip_address(source, family) && is_ip_address(destination, family) &&
                        is_port(source_port) && is_port(destination_port);
-  if (!is_good) return refuse(invalid_line(line));
+  if (!is_good) return refuse(invalid_proxy_line(line));
   ends_ = std::make_shared<ProxiedEnds>(
       ProxiedEnds{std::string(protocol), std::string(source), std::string(source_port),
                   std::string(destination), std::string(destination_port)});
@@ -145,15 +135,16 @@ HeaderReader::Result HeaderReader::read_text() {
 HeaderReader::Result HeaderReader::read_binary() {
   const unsigned version = byte_at(held_, 12) >> 4U;
   const unsigned command = byte_at(held_, 12) & 15U;
-  if (version != 2) return refuse(invalid_header("version " + std::to_string(version)));
-  if (command > Command::Proxy) return refuse(invalid_header("command " + std::to_string(command)));
+  if (version != 2) return refuse(invalid_proxy_header("version " + std::to_string(version)));
+  if (command > Command::Proxy)
+    return refuse(invalid_proxy_header("command " + std::to_string(command)));
   const std::size_t length = number_at(held_, 14, 2);
   if (length > most_bytes_) {
-    return refuse(invalid_header(std::to_string(length) + " bytes, more than " +
-                                 std::to_string(most_bytes_)));
+    return refuse(invalid_proxy_header(std::to_string(length) + " bytes, more than " +
+                                       std::to_string(most_bytes_)));
   }
+  if (held_.size() < kFixedBytes + length) return Result::More;
   used_ = kFixedBytes + length;
-  if (held_.size() < used_) return Result::More;
   if (command == Command::Local) return Result::Complete;
   return read_address_block(byte_at(held_, 13) >> 4U, byte_at(held_, 13) & 15U, length);
 }
@@ -162,18 +153,18 @@ HeaderReader::Result HeaderReader::read_address_block(unsigned family, unsigned 
                                                       std::size_t size) {
   constexpr std::array<std::size_t, 4> kSizes{0, 12, 36, 216};
   if (family >= kSizes.size()) {
-    return refuse(invalid_header("address family " + std::to_string(family)));
+    return refuse(invalid_proxy_header("address family " + std::to_string(family)));
   }
   const bool is_unspecified = family == Family::Unspecified && transport == Transport::AnyTransport;
   if (transport != Transport::Stream && !is_unspecified) {
-    return refuse(invalid_header("transport " + std::to_string(transport)));
+    return refuse(invalid_proxy_header("transport " + std::to_string(transport)));
   }
-  if (size < kSizes[family]) return refuse(invalid_header("too short for its addresses"));
+  if (size < kSizes[family]) return refuse(invalid_proxy_header("too short for its addresses"));
   const Bytes header = Bytes(held_).substr(0, used_);
   // What follows an unspecified family is not said to be anything.
   if (family != Family::Unspecified) {
     std::string fault = fault_of_extensions(header, kFixedBytes + kSizes[family]);
-    if (!fault.empty()) return refuse(invalid_header(fault));
+    if (!fault.empty()) return refuse(invalid_proxy_header(fault));
   }
   if (family == Family::Inet || family == Family::Inet6) {
     const bool is_v6 = family == Family::Inet6;

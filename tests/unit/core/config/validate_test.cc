@@ -181,6 +181,9 @@ TEST(Validate, SwitchesTakeFalseForTheirFirstChoice) {
     EXPECT_EQ(good("proxy_protocol", off), text("off")) << str(off);
   }
   EXPECT_EQ(good("proxy_protocol", text("v2")), text("v2"));
+  for (const Value& on : {Value(true), text("True"), text("1"), text(" auto ")}) {
+    EXPECT_EQ(good("proxy_protocol", on), text("auto")) << str(on);
+  }
 }
 
 TEST(ValueText, IsPythons) {
