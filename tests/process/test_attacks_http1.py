@@ -143,8 +143,8 @@ REFUSED_HEADS = {
     "no_version": ("GET /\r\n\r\n", 400),
     "version_two_digits": ("GET / HTTP/1.32\r\n\r\n", 400),
     "version_no_dot": ("GET / HTTP/111\r\n\r\n", 400),
-    "version_2": ("GET / HTTP/2.0\r\n\r\n", 400),
-    "version_0_9": ("GET / HTTP/0.9\r\n\r\n", 400),
+    "version_2": ("GET / HTTP/2.0\r\n\r\n", 505),
+    "version_0_9": ("GET / HTTP/0.9\r\n\r\n", 505),
     "version_ftp": ("GET / FTP/1.1\r\n\r\n", 400),
     "version_lower": ("GET / http/1.1\r\n\r\n", 400),
     "tab_between": ("GET\t/\tHTTP/1.1\r\n\r\n", 400),
@@ -262,7 +262,7 @@ def test_trailers_are_not_merged(attacked: Server) -> None:
 def test_nothing_runs_behind_a_malformed_second_request(attacked: Server) -> None:
     """Pipelined: the first is answered, the malformed second refused, the third never run."""
     answers = _attack(attacked, f"GET /hello HTTP/1.1\r\n{HOST}\r\nGET / HTTP/9.9\r\n\r\n")
-    assert [reply.status for reply in answers] == [200, 400]
+    assert [reply.status for reply in answers] == [200, 505]
 
 
 def test_body_of_a_get_is_consumed(attacked: Server) -> None:

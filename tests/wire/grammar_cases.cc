@@ -158,7 +158,7 @@ std::vector<Case> methods() {
 std::vector<Case> targets() {
   const auto refused = [](const std::string& target, const std::string& repr,
                           const std::string& method = "GET") {
-    return Case{"target_" + repr,
+    return Case{"refused_target_" + repr,
                 line(method + " " + target + " HTTP/1.1"),
                 {bad_line("'" + method + " " + repr + " HTTP/1.1'")}};
   };
@@ -209,6 +209,10 @@ std::vector<Case> versions() {
   const auto refused = [](const std::string& version, const std::string& repr) {
     return Case{"version_" + version, line("GET / " + version), {bad_version(repr)}};
   };
+  const auto not_spoken = [](const std::string& version, const std::string& repr) {
+    return Case{
+        "version_" + version, line("GET / " + version), {"505 Invalid HTTP Version: " + repr}};
+  };
   return {
       refused("FTP/1.1", "'FTP/1.1'"),
       refused("HTTP/1", "'HTTP/1'"),
@@ -219,9 +223,11 @@ std::vector<Case> versions() {
       refused("http/1.1", "'http/1.1'"),
       refused("HTTP/-1.1", "'HTTP/-1.1'"),
       refused("HTTP/1.\xb2", "'HTTP/1.\\xb2'"),
-      refused("HTTP/0.9", "(0, 9)"),
-      refused("HTTP/2.0", "(2, 0)"),
-      {"head_in_a_version_not_spoken", "HEAD / HTTP/0.1\r\n\r\n", {bad_version("(0, 1)")}},
+      not_spoken("HTTP/0.9", "(0, 9)"),
+      not_spoken("HTTP/2.0", "(2, 0)"),
+      {"head_in_a_version_not_spoken",
+       "HEAD / HTTP/0.1\r\n\r\n",
+       {"505 Invalid HTTP Version: (0, 1)"}},
       {"version_1_0", "GET / HTTP/1.0\r\n\r\n" + kBehind, {"GET /"}},
       {"version_1_9", "GET / HTTP/1.9\r\n\r\n", {"GET /", "http HTTP/1.9 / ? "}, "kept", show},
       {"version_2_0_permitted",

@@ -31,6 +31,7 @@ std::vector<Case> grammar_cases();
 std::vector<Case> framing_cases();
 std::vector<Case> policy_cases();
 std::vector<Case> body_limit_cases();
+std::vector<Case> hostile_cases();
 std::vector<Case> uwsgi_cases();
 
 }  // namespace winghorn::wire

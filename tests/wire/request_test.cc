@@ -134,6 +134,7 @@ std::string name_of_case(const testing::TestParamInfo<Case>& info) {
 INSTANTIATE_TEST_SUITE_P(Grammar, Request, testing::ValuesIn(grammar_cases()), name_of_case);
 INSTANTIATE_TEST_SUITE_P(Framing, Request, testing::ValuesIn(framing_cases()), name_of_case);
 INSTANTIATE_TEST_SUITE_P(BodyLimit, Request, testing::ValuesIn(body_limit_cases()), name_of_case);
+INSTANTIATE_TEST_SUITE_P(Hostile, Request, testing::ValuesIn(hostile_cases()), name_of_case);
 INSTANTIATE_TEST_SUITE_P(Policy, Request, testing::ValuesIn(policy_cases()), name_of_case);
 INSTANTIATE_TEST_SUITE_P(Uwsgi, Request, testing::ValuesIn(uwsgi_cases()), name_of_case);
 

@@ -122,7 +122,7 @@ void split_path(Bytes rest, RequestHead& head) {
 
 // The four forms of RFC 9112 3.2. A space stands behind it.
 bool split_target(Bytes target, RequestHead& head) {
-  if (target.empty() || skip_visible(target.data()) != target.data() + target.size()) return false;
+  if (target.empty() || skip_visible(&target.front()) != &target.back() + 1) return false;
   head.target = target;
   if (target[0] == '/') {
     split_path(target, head);
@@ -372,8 +372,8 @@ bool BlockParser::take_host(Bytes value) {
   if (std::exchange(host_, true)) return refuse(invalid_header("HOST"));
   // Who routes by Host and who splits it at odd places must not disagree (RFC 9112 3.2).
   if (value.empty()) return true;
-  const char* const end = value.data() + value.size();
-  const char* const unusual = skip_plain_host(value.data());
+  const char* const end = &value.back() + 1;
+  const char* const unusual = skip_plain_host(&value.front());
   const Bytes rest(unusual, static_cast<std::size_t>(end - unusual));
   host_named_ = rest.empty() || (common_class(rest) & kHostByte) != 0;
   if (host_named_) return true;
