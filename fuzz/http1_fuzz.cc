@@ -112,7 +112,7 @@ bool mentions_continue(Bytes bytes) {
 
 void write_seeds(const std::string& folder) {
   std::size_t number = 0;
-  for (auto cases : {grammar_cases, framing_cases, policy_cases}) {
+  for (auto cases : {grammar_cases, framing_cases, policy_cases, body_limit_cases, hostile_cases}) {
     for (const Case& each : cases()) {
       std::ofstream file(folder + "/wire_" + std::to_string(number++), std::ios::binary);
       const char prefix[kPrefix] = {0, static_cast<char>(each.end == "kept" ? 0 : 4), 3, 7};
