@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+
 import pytest
 
 from tests.conftest import Serve
@@ -65,3 +68,27 @@ def test_one_address_has_so_many_connections(serve: Serve) -> None:
     server.wait_for_log(
         r"A connection from 127.0.0.1 is closed: it has 2 \(setting limit_peer_connections\)"
     )
+
+
+def test_a_gigabyte_for_a_route_that_answers_at_once(serve: Serve, tmp_path: Path) -> None:
+    """A client that goes on sending until it cannot gets the whole answer, 100 of 100."""
+    (tmp_path / "early.py").write_text(
+        "def app(environ, start_response):\n"
+        "    start_response('200 OK', [('Content-Length', '100000')])\n"
+        "    return [b'x' * 100_000]\n"
+    )
+    options = ["--body-buffer", "4096", "--spill-limit", "0"]
+    server = serve("early:app", *options, cwd=tmp_path)
+    block = b"u" * (1 << 18)
+    for _ in range(100):
+        with server.client() as client:
+            client.send(f"{HEAD}Content-Length: {1 << 30}\r\n\r\n")
+            left = 1 << 30
+            with suppress(OSError):
+                while left > 0:
+                    client.send(block)
+                    left -= len(block)
+            assert left > 0, "all of it was taken"
+            answer = client.read_response()
+            assert (answer.status, len(answer.body)) == (200, 100_000)
+            assert answer.get("Connection") == "close"
