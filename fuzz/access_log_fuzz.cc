@@ -10,13 +10,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <string>
 #include <string_view>
 
 #include "core/log/access_log.h"
+#include "require.h"
 #include "seeds.h"
 
 namespace {
@@ -29,12 +28,6 @@ constexpr const char* kFormats[] = {
     R"(%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s" %(D)s %(p)s)",
     R"("%(U)-20.5s" "%(q)r" "%({cookie}i)12s" "%({etag}o)s" "%({remote_user}e).3r" %(m)s %(H)s %(M)x)",
 };
-
-void require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "invariant broken: %s\n", what);
-  std::abort();
-}
 
 // Every field there is has the same text, so that each way into a line is tried.
 struct OneText : FieldSource {

@@ -6,12 +6,11 @@
 // bytes and portions give the same result, the same body, the same refusal and stop at the same byte; what was
 // taken for data is at most what has arrived; a body within its limit only.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <string>
 
 #include "core/http1/chunked_reader.h"
+#include "require.h"
 #include "seeds.h"
 #include "support/limits.h"
 #include "wire/request_cases.h"
@@ -20,12 +19,6 @@ namespace {
 
 using namespace winghorn;
 using http1::ChunkedReader;
-
-void require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "invariant broken: %s\n", what);
-  std::abort();
-}
 
 struct Outcome {
   ChunkedReader::Result result = ChunkedReader::Result::More;

@@ -9,11 +9,10 @@
 //
 // Seeds are the wire cases: WINGHORN_SEEDS_TO=DIR fuzz_http1_fuzz writes them there and exits.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
 
 #include "core/http/grammar.h"
+#include "require.h"
 #include "seeds.h"
 #include "wire/driver.h"
 #include "wire/request_cases.h"
@@ -59,12 +58,6 @@ struct Outcome {
   std::string output;
   bool closed = false;
 };
-
-void require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "invariant broken: %s\n", what);
-  std::abort();
-}
 
 // The length of a refused line may depend on the cuts; the page that tells it is as long as its digits.
 void blank_line_length(std::string& text) {

@@ -9,8 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -18,6 +16,7 @@
 #include <vector>
 
 #include "core/log/json_lines.h"
+#include "require.h"
 #include "seeds.h"
 
 namespace {
@@ -25,12 +24,6 @@ namespace {
 using namespace winghorn;
 using namespace winghorn::log;
 using nlohmann::json;
-
-void require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "invariant broken: %s\n", what);
-  std::abort();
-}
 
 std::vector<json> parsed(Bytes lines, std::size_t longest) {
   std::vector<json> objects;

@@ -5,12 +5,11 @@
 //
 // Input: one byte that says which versions are looked for and how the bytes are cut, then the bytes.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <string>
 
 #include "core/proxy/proxy_header.h"
+#include "require.h"
 #include "seeds.h"
 
 namespace {
@@ -19,12 +18,6 @@ using namespace winghorn;
 using proxy::HeaderReader;
 
 constexpr std::size_t kMost = 256;
-
-void require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "invariant broken: %s\n", what);
-  std::abort();
-}
 
 struct Outcome {
   HeaderReader::Result result = HeaderReader::Result::More;

@@ -9,12 +9,11 @@
 //
 // Seeds are the wire cases: WINGHORN_SEEDS_TO=DIR fuzz_uwsgi_packet_fuzz writes them there and exits.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
 
 #include "core/http/grammar.h"
 #include "core/uwsgi/packet.h"
+#include "require.h"
 #include "seeds.h"
 #include "wire/driver.h"
 #include "wire/request_cases.h"
@@ -25,12 +24,6 @@ using namespace winghorn;
 using namespace winghorn::wire;
 
 constexpr std::size_t kPrefix = 2;
-
-void require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "invariant broken: %s\n", what);
-  std::abort();
-}
 
 Terms terms_of(unsigned flags) {
   Terms terms;

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import socket
-import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -19,12 +18,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Serve
-from tests.process.test_proxies import program
-from tests.support.client import ask
+from tests.support.proxies import Address, haproxy, in_front, program
 from tests.support.server import Server
-from tests.support.waiting import PATIENCE, wait_until
-
-Address = tuple[str, int]
+from tests.support.waiting import PATIENCE
 
 REQUESTS = 100_000
 CLIENTS = 8
@@ -123,51 +119,20 @@ def load(address: Address) -> Counter[str]:
 
 
 @contextmanager
-def running(command: list[str], door: socket.socket) -> Iterator[Address]:
-    """With a listening socket of ours, so that nobody else can have its port."""
-    environment = {**os.environ, "NGINX": f"{door.fileno()};"}
-    process = subprocess.Popen(command, pass_fds=[door.fileno()], env=environment)
-    address: Address = door.getsockname()
-    door.close()
-
-    def answers() -> bool:
-        try:
-            return ask(address, REQUEST).status == 200
-        except OSError:
-            return False
-
-    try:
-        wait_until(lambda: process.poll() is not None or answers(), f"{command[0]} answers")
-        yield address
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
-
-
-@contextmanager
-def haproxy(server: Server, folder: Path, **parts: str) -> Iterator[Address]:
-    found = program("haproxy")
-    if found is None:
-        pytest.skip("haproxy is not installed")
-    door = socket.create_server(("127.0.0.1", 0))
-    config = HAPROXY.format(descriptor=door.fileno(), port=server.port, **parts)
-    (folder / "haproxy.cfg").write_text(config)
-    with running([found, "-db", "-f", str(folder / "haproxy.cfg")], door) as address:
-        yield address
-
-
-@contextmanager
 def nginx(server: Server, folder: Path, location: str) -> Iterator[Address]:
     found = program("nginx")
-    if found is None or not Path("/etc/nginx/uwsgi_params").exists():
-        pytest.skip("nginx is not installed")
-    door = socket.create_server(("127.0.0.1", 0))
+    if not Path("/etc/nginx/uwsgi_params").exists():
+        pytest.skip("nginx has no uwsgi_params")
     user = "user root;" if os.geteuid() == 0 else ""
-    parts = {"listen": str(door.getsockname()[1]), "location": location, "user": user}
-    config = NGINX.format(folder=folder, port=server.port, **parts)
-    (folder / "nginx.conf").write_text(config)
-    options = ["-c", f"{folder}/nginx.conf", "-e", "stderr", "-g", "daemon off;"]
-    with running([found, *options], door) as address:
+
+    def command(door: socket.socket) -> list[str]:
+        listen = str(door.getsockname()[1])
+        parts = {"listen": listen, "location": location, "user": user}
+        config = NGINX.format(folder=folder, port=server.port, **parts)
+        (folder / "nginx.conf").write_text(config)
+        return [found, "-c", f"{folder}/nginx.conf", "-e", "stderr", "-g", "daemon off;"]
+
+    with in_front(command) as address:
         yield address
 
 
@@ -178,7 +143,7 @@ def test_haproxy_with_proxy_headers(serve: Serve, tmp_path: Path, send: str) -> 
     (tmp_path / "behind.py").write_text(APP)
     server = serve("behind:app", "-w", "2", "--proxy-protocol", "auto", cwd=tmp_path)
     parts = {"send": send, "line": "", "expected": "%[src] %[src_port]", "reuse": "never"}
-    with haproxy(server, tmp_path, **parts) as address:
+    with haproxy(HAPROXY, tmp_path, port=server.port, **parts) as address:
         assert load(address) == {"200 OK": REQUESTS}
 
 
@@ -188,7 +153,7 @@ def test_haproxy_that_shares_its_connections(serve: Serve, tmp_path: Path) -> No
     (tmp_path / "behind.py").write_text(APP)
     server = serve("behind:app", "-w", "2", "--forwarded", "x", cwd=tmp_path)
     parts = {"send": "", "line": "option forwardfor", "expected": "%[src]", "reuse": "always"}
-    with haproxy(server, tmp_path, **parts) as address:
+    with haproxy(HAPROXY, tmp_path, port=server.port, **parts) as address:
         assert load(address) == {"200 OK": REQUESTS}
 
 

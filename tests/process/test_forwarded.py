@@ -4,16 +4,13 @@
 from __future__ import annotations
 
 import json
-import socket
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Serve
-from tests.process.test_proxies import program
-from tests.support.client import Address, RawClient, ask
-from tests.support.waiting import PATIENCE, wait_until
+from tests.support.client import Address, RawClient
+from tests.support.proxies import haproxy
 
 CHAIN = "1.2.3.4, 192.0.2.1, 10.0.0.1"
 ALLOWED = "127.0.0.1,10.0.0.0/8"
@@ -117,26 +114,12 @@ backend servers
 )
 def test_haproxy_in_front(serve: Serve, tmp_path: Path, kind: str, line: str) -> None:
     """The address is its client's, whatever that one claims to be."""
-    found = program("haproxy")
-    if found is None:
-        pytest.skip("haproxy is not installed")
     server = serve("trouble:app", "--forwarded", kind)
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        config = HAPROXY.format(descriptor=door.fileno(), line=line, port=server.port)
-        (tmp_path / "haproxy.cfg").write_text(config)
-        process = subprocess.Popen(
-            [found, "-db", "-f", str(tmp_path / "haproxy.cfg")], pass_fds=[door.fileno()]
-        )
-        try:
-            address: Address = door.getsockname()
-            hello = "GET /hello HTTP/1.1\r\nHost: test\r\n\r\n"
-            wait_until(lambda: ask(address, hello).status == 200, "haproxy answers")
-            claims = ["X-Forwarded-For: 10.9.9.9", "Forwarded: for=10.9.9.9"]
-            with RawClient(address, source="127.0.0.3") as client:
-                for _ in range(3):
-                    client.get("/environ", *claims)
-                    environ = json.loads(client.read_response().body)
-                    assert environ["REMOTE_ADDR"] == "127.0.0.3"
-        finally:
-            process.terminate()
-            process.wait(PATIENCE)
+    claims = ["X-Forwarded-For: 10.9.9.9", "Forwarded: for=10.9.9.9"]
+    with (
+        haproxy(HAPROXY, tmp_path, line=line, port=server.port) as address,
+        RawClient(address, source="127.0.0.3") as client,
+    ):
+        for _ in range(3):
+            client.get("/environ", *claims)
+            assert json.loads(client.read_response().body)["REMOTE_ADDR"] == "127.0.0.3"

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ import pytest
 
 from tests.conftest import Serve
 from tests.support.client import RawClient, Response, ask
+from tests.support.proxies import program
 from tests.support.server import ROOT, Server
 from tests.support.waiting import FACTOR, PATIENCE, Stopwatch, wait_until
 
@@ -79,10 +78,6 @@ def haproxy(folder: Path, server: Server, listen: Path) -> list[str]:
 PROXIES = {"nginx": nginx, "haproxy": haproxy}
 
 
-def program(name: str) -> str | None:
-    return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
-
-
 @contextmanager
 def running(command: list[str], listen: Path) -> Iterator[None]:
     """Until the block ends; a socket file that it leaves is removed."""
@@ -117,11 +112,8 @@ def ports(client: RawClient) -> set[str]:
 @contextmanager
 def proxy(name: str, server: Server, folder: Path) -> Iterator[Path]:
     """The proxy in front of the server; its unix socket."""
-    found = program(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed")
     listen = folder / "socket"
-    with running([found, *PROXIES[name](folder, server, listen)], listen):
+    with running([program(name), *PROXIES[name](folder, server, listen)], listen):
         yield listen
 
 

@@ -9,17 +9,14 @@ import shutil
 import socket
 import struct
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Serve
-from tests.process.test_proxies import program
-from tests.support.client import Address, RawClient, Response, ask
-from tests.support.server import Server
-from tests.support.waiting import PATIENCE, wait_until
+from tests.support.client import RawClient, Response, ask
+from tests.support.proxies import haproxy
+from tests.support.waiting import PATIENCE
 
 V1 = b"PROXY TCP4 192.0.2.1 10.0.0.2 4711 443\r\n"
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -190,31 +187,11 @@ backend servers
 """
 
 
-@contextmanager
-def haproxy(server: Server, folder: Path, send: str) -> Iterator[Address]:
-    found = program("haproxy")
-    if found is None:
-        pytest.skip("haproxy is not installed")
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        config = HAPROXY.format(descriptor=door.fileno(), port=server.port, send=send)
-        (folder / "haproxy.cfg").write_text(config)
-        process = subprocess.Popen(
-            [found, "-db", "-f", str(folder / "haproxy.cfg")], pass_fds=[door.fileno()]
-        )
-        try:
-            address: Address = door.getsockname()
-            wait_until(lambda: ask(address, REQUEST).status == 200, "haproxy answers")
-            yield address
-        finally:
-            process.terminate()
-            process.wait(PATIENCE)
-
-
 @pytest.mark.parametrize("send", ["send-proxy", "send-proxy-v2"])
 def test_haproxy_in_front(serve: Serve, tmp_path: Path, send: str) -> None:
     """With its checks, which speak for the balancer itself; kept-alive and one after the other."""
     server = serve("trouble:app", "-w", "2", "--proxy-protocol", "auto")
-    with haproxy(server, tmp_path, send) as address:
+    with haproxy(HAPROXY, tmp_path, port=server.port, send=send) as address:
         for number in range(3, 6):
             with RawClient(address, source=f"127.0.0.{number}") as client:
                 for _ in range(5):
