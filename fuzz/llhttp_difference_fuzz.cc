@@ -78,6 +78,7 @@ struct Seen {
   std::string method;
   std::string target;
   std::string body;
+  bool is_whole = true;
 };
 
 void fail(const char* what, Bytes bytes, const std::string& told) {
@@ -118,11 +119,10 @@ Theirs& of(llhttp_t* parser) { return *static_cast<Theirs*>(parser->data); }
 
 Theirs read_there(Bytes bytes) {
   Theirs theirs;
-  std::size_t whole = 0;
   llhttp_settings_t settings;
   llhttp_settings_init(&settings);
   settings.on_message_begin = [](llhttp_t* parser) {
-    of(parser).requests.emplace_back();
+    of(parser).requests.emplace_back().is_whole = false;
     return 0;
   };
   settings.on_method = [](llhttp_t* parser, const char* at, std::size_t size) {
@@ -138,17 +138,14 @@ Theirs read_there(Bytes bytes) {
     return 0;
   };
   settings.on_message_complete = [](llhttp_t* parser) {
-    of(parser).requests.back().body += '\0';  // marks it whole
+    of(parser).requests.back().is_whole = true;
     return 0;
   };
   llhttp_t parser;
   llhttp_init(&parser, HTTP_REQUEST, &settings);
   parser.data = &theirs;
   theirs.error = llhttp_execute(&parser, bytes.data(), bytes.size());
-  while (whole < theirs.requests.size() && theirs.requests[whole].body.ends_with('\0')) {
-    theirs.requests[whole++].body.pop_back();
-  }
-  theirs.requests.resize(whole);
+  if (!theirs.requests.empty() && !theirs.requests.back().is_whole) theirs.requests.pop_back();
   return theirs;
 }
 
