@@ -124,6 +124,6 @@ def test_2000_slow_connections(serve: Serve, tmp_path: Path, mode: str) -> None:
             )
         else:
             assert attackers.wait(PATIENCE * FACTOR) == 0
-    # The bound of a single machine that runs both sides: a moment for being scheduled.
-    p99 = statistics.quantiles(beside, n=100)[98]
-    assert p99 < max(2 * statistics.quantiles(quiet, n=100)[98], 0.05 * FACTOR)
+    # One machine runs both sides: the slowest few of 200 tell how it schedules, not how we serve.
+    before, during = (statistics.quantiles(taken, n=20)[18] for taken in (quiet, beside))
+    assert during < max(2 * before, 0.05 * FACTOR)

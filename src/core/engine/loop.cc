@@ -341,7 +341,9 @@ void Loop::throw_input_away(Connection& connection) {
   const Transfer got = receive(connection.socket.get(), buffer_);
   connection.readable = more_may_come(connection, got);
   connection.lingered += got.bytes;
-  const bool enough = connection.lingered > settings_.limits.linger_bytes;
+  // A reset now would destroy what of the answer is still on its way.
+  const bool enough =
+      connection.lingered > settings_.limits.linger_bytes && has_arrived(connection.socket.get());
   if (got.flow == Flow::Ended || got.flow == Flow::Broken) connection.input_ended = true;
   if (connection.state == ConnectionState::Closing && got.flow == Flow::Broken)
     break_off(connection);

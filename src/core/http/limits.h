@@ -59,8 +59,8 @@ struct Limits {
   // A worker that retires: how long an idle connection may still send a request, which is then its last.
   Nanos farewell = Seconds(2);
 
-  // Closing with a request half read: how long and how much is thrown away, so that the answer is
-  // not destroyed by a reset (RFC 9112 9.6).
+  // Closing with a request half read: how long, and how much, unless the answer has not arrived yet, is thrown
+  // away, so that it is not destroyed by a reset (RFC 9112 9.6).
   Nanos linger = Nanos(0);
   std::uint64_t linger_bytes = 256ULL * 1024;
 };

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "core/net/stream.h"
 
+#include <linux/sockios.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
@@ -72,6 +74,11 @@ Transfer transmit_file(int socket, int file, std::uint64_t offset, std::uint64_t
   const WithoutSigpipe
       quiet;  // sendfile knows no MSG_NOSIGNAL, and an application may want the signal
   return attempt([&] { return ::sendfile(socket, file, &at, count); });
+}
+
+bool has_arrived(int socket) {
+  int waiting = 0;
+  return ::ioctl(socket, SIOCOUTQ, &waiting) != 0 || waiting == 0;
 }
 
 void make_reset(int socket, bool now) {

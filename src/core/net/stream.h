@@ -31,6 +31,9 @@ Transfer transmit(int socket, std::span<const iovec> from);
 // At most `length` bytes of a file from `offset`. Ended: the file is shorter than that.
 Transfer transmit_file(int socket, int file, std::uint64_t offset, std::uint64_t length);
 
+// The peer's kernel has all that was sent.
+bool has_arrived(int socket);
+
 // The close that follows will be a reset; `now`: it is one at once, other processes may hold the socket too.
 void make_reset(int socket, bool now);
 

@@ -14,8 +14,10 @@
 #include <array>
 #include <csignal>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "core/base/clock.h"
 #include "core/base/fd.h"
 #include "core/net/accepting.h"
 
@@ -81,6 +83,25 @@ TEST_F(StreamTest, AResetIsBroken) {
   reset(client_);
   wait_for(server());
   EXPECT_EQ(receive(server(), buffer_).flow, Flow::Broken);
+}
+
+TEST_F(StreamTest, KnowsWhatHasArrived) {
+  const int small = 4096;
+  ::setsockopt(client_.get(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+  EXPECT_TRUE(has_arrived(server()));
+  std::string block(1 << 20, 'x');
+  const iovec piece{block.data(), block.size()};
+  const std::size_t sent = transmit(server(), {&piece, 1}).bytes;
+  ASSERT_GT(sent, 100'000U);
+  EXPECT_FALSE(has_arrived(server())) << "the client has no room for it";
+  for (std::size_t got = 0; got < sent;) {
+    const ssize_t count = ::recv(client_.get(), block.data(), block.size(), 0);
+    ASSERT_GT(count, 0);
+    got += static_cast<std::size_t>(count);
+  }
+  const Instant give_up = now() + Seconds(10);
+  while (!has_arrived(server()) && now() < give_up) std::this_thread::yield();
+  EXPECT_TRUE(has_arrived(server()));
 }
 
 TEST_F(StreamTest, GathersManyPieces) {
