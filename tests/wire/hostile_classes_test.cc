@@ -110,6 +110,7 @@ TEST(HostileClasses, EachIsShownByRowsOfTheTable) {
   std::set<std::string> names;
   for (const Case& each : all_cases()) names.insert(each.name);
   for (const HostileClass& one : classes()) {
+    EXPECT_FALSE(one.rows.empty()) << one.number << ": " << one.rule;
     for (const std::string& row : one.rows) {
       EXPECT_TRUE(names.contains(row)) << one.number << ": " << one.rule << " " << row;
     }
