@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The extension module: settings, arbiter, engine."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Literal, TypedDict, final
 
 from typing_extensions import Self
+
+from winghorn.server import Server
 
 __version__: str
 
@@ -18,12 +20,13 @@ class SettingRow(TypedDict):
     section: str
     flags: list[str]  # "-w", "--workers"; empty: config file only
     metavar: str
-    kind: Literal["text", "integer", "octal", "decimal", "flag", "list"]
+    kind: Literal["text", "integer", "octal", "decimal", "flag", "list", "callable"]
     works: bool  # False: giving it another value than its default is refused
     default: str  # as it would be given on the command line; "None", "False", "True"
     help: str
     stores: bool  # of a flag: what giving it means
     bare_value: str | None  # what the flag means without a value; None: it needs one
+    arity: int  # of a callable: how many arguments it is called with
     variable: str  # the environment variable that gives the default; "" when there is none
     variable_prefix: str  # put before the variable's value
 
@@ -57,6 +60,7 @@ class Settings:
     def worker_class(self) -> str: ...  # after promotion: "sync" or "gthread"
     @property
     def warnings(self) -> list[str]: ...  # serve() logs them
+    def values(self) -> dict[str, Any]: ...  # of every setting; functions as they print
 
 def settings() -> list[SettingRow]:
     """Every row of the table, sections together."""
@@ -77,17 +81,13 @@ def nearest_flag(flag: str) -> str:
 
 # ---- serving
 
-def serve(
-    settings: Settings,
-    load_settings: Callable[[], Settings],
-    load_application: Callable[[Settings], Callable[..., Any]],
-) -> int:
-    """Run the server in this process until it is stopped; returns the exit status.
+def serve(server: Server) -> int:
+    """Run `server` in this process until it is stopped; returns the exit status.
 
-    `load_settings` is called in the arbiter on HUP; if it raises, the text of the exception is
-    logged and the old settings stay. `load_application` is called once in each worker, after the
-    fork; it raises winghorn.app_loader.BootError, whose `code` becomes the worker's exit status and
-    whose `text` goes to the log.
+    Its reload() is called in the arbiter on HUP; if it raises, the text of the exception is logged
+    and the old settings stay. Its load_application() is called once in each worker, after the fork;
+    it raises winghorn.app_loader.BootError, whose `code` becomes the worker's exit status and whose
+    `text` goes to the log.
     """
 
 def say(level: int, text: object) -> None:

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from winghorn import _core, app_loader, config_file
 from winghorn._core import Settings, SettingsError
 from winghorn.app_loader import BootError, put_first
+from winghorn.config import config_of, with_functions
+from winghorn.server import Generation, Server
 
 if TYPE_CHECKING:
     from winghorn._core import Given, Origin, SettingRow
@@ -56,11 +58,12 @@ def _flushed(code: object) -> int:
 def _run(argv: list[str]) -> int:
     directory = start_directory()
     try:
-        settings = load_settings(argv, directory)
+        generation = load_generation(argv, directory)
     except SettingsError as error:
         for complaint in error.args:
             print(f"Error: {complaint}", file=sys.stderr)
         return 1
+    settings = generation.settings
     if not settings.wsgi_app:
         print(NO_APPLICATION, file=sys.stderr)
         return 1
@@ -72,7 +75,7 @@ def _run(argv: list[str]) -> int:
     # The arbiter has a handler of its own. What stands behind it counts once it is done: a second
     # Ctrl-C must not turn a stop that went well into a death by signal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return _core.serve(settings, lambda: _reload(argv, directory), app_loader.load_application)
+    return _core.serve(Server(generation, lambda: _reload(argv, directory)))
 
 
 def _check(settings: Settings) -> int:
@@ -86,15 +89,15 @@ def _check(settings: Settings) -> int:
     return 0
 
 
-def _reload(argv: list[str], directory: str) -> Settings:
-    """load_settings() for a server that is to go on if it fails."""
+def _reload(argv: list[str], directory: str) -> Generation:
+    """load_generation() for a server that is to go on if it fails."""
     try:
-        settings = load_settings(argv, directory)
+        generation = load_generation(argv, directory)
     except SystemExit as stop:  # the variable with arguments was changed by a config file
         raise SettingsError(f"the command line cannot be read again (status {stop.code})") from None
-    if not settings.wsgi_app:
+    if not generation.settings.wsgi_app:
         raise SettingsError("No application module specified.")
-    return settings
+    return generation
 
 
 # ---- from all sources to one configuration
@@ -112,7 +115,7 @@ def start_directory() -> str:
     return real
 
 
-def load_settings(argv: list[str], directory: str) -> Settings:
+def load_generation(argv: list[str], directory: str) -> Generation:
     """Read every source and check the result.
 
     Raises SettingsError, or SystemExit for a usage error. Leaves the process in the configured
@@ -127,12 +130,13 @@ def load_settings(argv: list[str], directory: str) -> Settings:
         os.chdir(directory)
         put_first(directory)
         config = _config_file(given, in_variable, variable, directory)
-        values = [
+        sources = [
             *_environment(rows),
             *_tagged(config.values, "config file", config.name),
             *_tagged(in_variable, "arguments variable", variable),
             *_tagged(given, "command line", ""),
         ]
+        values = list(with_functions(sources))
         warnings = config.warnings + parser.warnings
         settings = _core.make_settings(values, directory, config.name, warnings)
         os.chdir(settings.chdir)
@@ -143,7 +147,7 @@ def load_settings(argv: list[str], directory: str) -> Settings:
         os.chdir(before)
         raise
     put_first(settings.chdir)
-    return settings
+    return Generation(settings, config_of(settings, values))
 
 
 def _current_folder() -> str:

@@ -33,6 +33,21 @@ class LogHandler(logging.Handler):
             self.handleError(record)
 
 
+class Logger:
+    """What hooks know as ``server.log`` and ``worker.log``: as far as they use it."""
+
+    def __init__(self) -> None:
+        self.error_log = logging.getLogger(ERROR_LOGGER)
+        self.access_log = logging.getLogger(ACCESS_LOGGER)
+        self.critical = self.error_log.critical
+        self.error = self.error_log.error
+        self.warning = self.error_log.warning
+        self.info = self.error_log.info
+        self.debug = self.error_log.debug
+        self.exception = self.error_log.exception
+        self.log = self.error_log.log
+
+
 def install(
     emit: Callable[[int, str], None],
     level: int,

@@ -31,14 +31,20 @@
 namespace winghorn::supervisor {
 namespace {
 
-constexpr int kBindFailed = 1;
+constexpr int kCannotStart = 1;
 constexpr int kCannotGoOn = 255;
 // How soon lines that a full pipe refused are tried again.
 constexpr Millis kLogRetry{50};
 constexpr Millis kLongestWait{60'000};
 
-void call(const std::function<void()>& hook) {
-  if (hook) hook();
+template <class... Parameters, class... Arguments>
+void call(const std::function<void(Parameters...)>& hook, Arguments... arguments) {
+  if (hook) hook(arguments...);
+}
+
+template <class... Parameters, class... Arguments>
+bool allows(const std::function<bool(Parameters...)>& hook, Arguments... arguments) {
+  return !hook || hook(arguments...);
 }
 
 Status open_log(const ArbiterSettings& settings) {
@@ -93,6 +99,7 @@ class Arbiter {
   Status prepare(const Generation& next);
   void adopt(GenerationPtr next);
   void add_one();
+  void remove_one();
   void reopen_logs();
   void say_worker_count();
 
@@ -150,20 +157,29 @@ GenerationPtr Arbiter::make_generation(ArbiterSettings settings) const {
 
 void Arbiter::adopt(GenerationPtr next) {
   current_ = std::move(next);
-  wanted_.workers = current_->settings.workers;
+  call(current_->settings.adopted);
+  const unsigned before = std::exchange(wanted_.workers, current_->settings.workers);
+  allows(hooks_.count_changed, wanted_.workers, std::optional(before));
 }
 
 int Arbiter::run() {
   say_what_was_read(current_->settings);
-  log::info("Starting winghorn {}", WINGHORN_VERSION);
-  adopt(current_);
-  wanted_.standing_workers = wanted_.workers;
+  wanted_.workers = wanted_.standing_workers = current_->settings.workers;
   wanted_.generation_began = now();
-  if (!open_listeners()) return stop_is_waiting() ? say_goodbye() : kBindFailed;
+  if (!allows(hooks_.count_changed, wanted_.workers, std::optional<unsigned>())) {
+    return kCannotStart;
+  }
+  log::info("Starting winghorn {}", WINGHORN_VERSION);
+  if (!allows(hooks_.starting)) return kCannotStart;
+  if (!open_listeners()) return stop_is_waiting() ? say_goodbye() : kCannotStart;
   open_channel();
   log::debug("Arbiter booted");
   log::info("Listening at: {} ({})", listeners_.display(current_->addresses), ::getpid());
   log::info("Using worker: {}", current_->settings.worker_class);
+  if (!allows(hooks_.ready)) {
+    listeners_.close_all();
+    return kCannotStart;
+  }
   while (!finished_) turn();
   return say_goodbye();
 }
@@ -213,6 +229,7 @@ int Arbiter::say_goodbye() {
   log::say(level, "Shutting down: Master");
   if (exit_code_ == kWorkerFailedToBoot) log::say(level, "Reason: Worker failed to boot.");
   if (exit_code_ == kAppFailedToLoad) log::say(level, "Reason: App failed to load.");
+  call(hooks_.stopped);
   return exit_code_;
 }
 
@@ -255,8 +272,7 @@ void Arbiter::handle(int signal) {
     case SIGTTIN:
       return add_one();
     case SIGTTOU:
-      remove_worker(wanted_);
-      return;
+      return remove_one();
     case SIGUSR1:
       return reopen_logs();
     case SIGUSR2:
@@ -307,6 +323,7 @@ void Arbiter::reload() {
   listeners_.keep_only(current_->addresses, standing_->addresses);
   wanted_.generation = ++newest_generation_;
   wanted_.generation_began = now();
+  call(hooks_.reloaded);
 }
 
 // What TTIN may reach is what a reload may ask for: there are seats for two generations of as many.
@@ -347,8 +364,17 @@ Status Arbiter::prepare(const Generation& next) {
   return opened;
 }
 
+void Arbiter::remove_one() {
+  const unsigned before = wanted_.workers;
+  if (remove_worker(wanted_)) allows(hooks_.count_changed, wanted_.workers, std::optional(before));
+}
+
 void Arbiter::add_one() {
-  if (add_worker(wanted_, most_workers())) return;
+  const unsigned before = wanted_.workers;
+  if (add_worker(wanted_, most_workers())) {
+    allows(hooks_.count_changed, wanted_.workers, std::optional(before));
+    return;
+  }
   log::warning("TTIN is ignored: there are {} workers, and more cannot be configured.",
                wanted_.workers);
 }
@@ -419,6 +445,7 @@ void Arbiter::bury(pid_t pid, Ending ending, const std::optional<rusage>& usage)
   board_.seat(worker.seat).set_state(SeatState::Dead);
   report_death(worker, death_of(worker, ending, usage));
   board_.vacate(worker.seat);
+  call(hooks_.gone, pid);
   switch (note_gone(roster_, wanted_, pid, ending, now())) {
     case Consequence::None:
       return;
@@ -629,6 +656,7 @@ bool Arbiter::spawn(const GenerationPtr& generation, std::uint32_t ordinal) {
   const pid_t self = ::getpid();
   const Instant born = now();
   const std::optional<std::uint64_t> oom_kills = own_oom_kills();
+  call(generation->settings.about_to_fork);
   call(hooks_.before_fork);
   SignalsBlocked blocked;
   const pid_t pid = ::fork();
@@ -646,6 +674,7 @@ bool Arbiter::spawn(const GenerationPtr& generation, std::uint32_t ordinal) {
   }
   blocked.restore();
   call(hooks_.after_fork_parent);
+  call(hooks_.forked, std::max(pid, 0));
   if (pid < 0) {
     board_.vacate(*seat);
     return cannot_fork(Failure{"fork", refused}.text());

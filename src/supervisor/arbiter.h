@@ -5,7 +5,7 @@
 // decided by policy.h, without I/O; this carries it out. Knows processes, not HTTP and not Python: the
 // caller hands in what a worker runs and what an interpreter must do around a fork and a wait.
 // Log lines are gunicorn's; what gunicorn has no line for is said in plain words.
-// Exit status: 0 after a stop that was asked for; 1 when an address cannot be bound; 3 or 4 when the first
+// Exit status: 0 after a stop that was asked for; 1 when an address cannot be bound or a hook ends the start; 3 or 4 when the first
 // worker of all did not boot; 255 when the arbiter itself cannot go on.
 // Fork: run() returns in the arbiter only; a worker leaves by _exit within run().
 // SPDX-License-Identifier: MIT
@@ -46,6 +46,9 @@ struct ArbiterSettings {
   std::string config_file = {};                         // that was read; empty: none
   std::vector<std::string> warnings = {};               // what is odd about them
   WorkerMain worker_main;
+  // In the arbiter: these are the wanted settings now; a worker of theirs is about to be forked.
+  std::function<void()> adopted = {};
+  std::function<void()> about_to_fork = {};
 };
 
 // What an interpreter must do. Each may be empty. None may throw.
@@ -57,6 +60,15 @@ struct Hooks {
   std::function<void()> after_wait;
   // HUP: evaluates the configuration again. A Failure's text is logged and the old settings stay.
   std::function<Result<ArbiterSettings>()> reload;
+
+  // What the user's own hooks are told, in this order. While the server starts, a false is its end.
+  std::function<bool(unsigned now, std::optional<unsigned> before)> count_changed;
+  std::function<bool()> starting;     // no socket is open yet
+  std::function<bool()> ready;        // all are, and no worker is forked yet
+  std::function<void(pid_t)> forked;  // 0: it could not be
+  std::function<void(pid_t)> gone;    // a worker has ended
+  std::function<void()> reloaded;     // new settings hold, no worker of theirs is forked yet
+  std::function<void()> stopped;      // nothing follows
 };
 
 // Installs its signal handlers, serves until told to stop, puts the old handlers back. The first settings'

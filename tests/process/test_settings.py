@@ -198,13 +198,12 @@ def test_config_file_that_is_not_there() -> None:
 
 TO_COME = [
     "preload_app = True",
-    "max_requests = 100",
     "certfile = 'a.pem'",
     "daemon = True",
     "pidfile = '/tmp/x.pid'",
     "statsd_host = 'localhost:8125'",
     "logconfig_dict = {'version': 1}",
-    "def post_fork(server, worker): pass",
+    "def pre_exec(server): pass",
     "reload = True",
 ]
 
@@ -230,7 +229,7 @@ def test_settings_to_come_at_their_defaults_are_fine(serve: Serve, folder: Path)
 
 def test_flags_to_come_are_refused() -> None:
     """So are the flags, with what to do instead."""
-    for flags in (["--preload"], ["--max-requests", "5"], ["--certfile", "x"], ["--daemon"]):
+    for flags in (["--preload"], ["--statsd-host", "x"], ["--certfile", "x"], ["--daemon"]):
         status, log = refused(*flags)
         assert status in (1, 2)
         assert "not supported by winghorn yet" in log

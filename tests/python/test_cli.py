@@ -17,6 +17,7 @@ import winghorn
 from tests.support.server import command, environment
 from winghorn import _core
 from winghorn.cli import main
+from winghorn.server import Server
 
 APP = "def app(environ, start_response):\n    return []\n"
 
@@ -211,14 +212,14 @@ def test_serve_gets_the_settings_and_two_ways_back_to_python(
 ) -> None:
     seen: list[tuple[_core.Settings, _core.Settings]] = []
 
-    def serve(settings: _core.Settings, load_settings: object, load_application: object) -> int:
-        assert callable(load_settings) and callable(load_application)
+    def serve(server: Server) -> int:
         (folder / "winghorn.conf.py").write_text("threads = 4\n")
-        seen.append((settings, load_settings()))
+        seen.append((server.generation.settings, server.reload().settings))
         (folder / "winghorn.conf.py").write_text("raise ValueError('no')\n")
         with pytest.raises(_core.SettingsError, match="ValueError: no"):
-            load_settings()
-        assert load_application(settings).__name__ == "app"
+            server.reload()
+        server.before_fork(server.generation)
+        assert server.load_application(server.generation.settings).__name__ == "app"
         return 7
 
     for name in ("PORT", "WEB_CONCURRENCY", "WINGHORN_CMD_ARGS", "GUNICORN_CMD_ARGS"):

@@ -13,7 +13,7 @@ import pytest
 
 from winghorn import _core
 from winghorn._core import Settings, SettingsError
-from winghorn.cli import load_settings, start_directory
+from winghorn.cli import load_generation, start_directory
 
 Load = Callable[..., Settings]
 VARIABLES = (
@@ -28,14 +28,14 @@ VARIABLES = (
 
 @pytest.fixture
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    """load_settings() in an empty folder and an environment without settings."""
+    """load_generation() in an empty folder and an environment without settings."""
     for variable in VARIABLES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "modules", sys.modules)
     before = set(sys.modules)
-    yield lambda *arguments: load_settings(list(arguments), str(tmp_path))
+    yield lambda *arguments: load_generation(list(arguments), str(tmp_path)).settings
     for name in set(sys.modules) - before:
         if name == "__config__" or name.startswith("conf_"):
             del sys.modules[name]
@@ -201,7 +201,9 @@ def test_an_edit_within_the_same_second_is_seen(load: Load, tmp_path: Path) -> N
         ("timeout = 0.5\n", "Not a whole number: 0.5"),
         ("bind = [1]\n", "Not a string: 1"),
         ("bind = []\n", "there is no address to listen at"),
-        ("def post_fork(server, worker):\n    pass\n", "setting 'post_fork' is not supported"),
+        ("def pre_exec(server):\n    pass\n", "setting 'pre_exec' is not supported"),
+        ("post_fork = 5\n", "Value is not callable: 5 (setting 'post_fork', from"),
+        ("def post_fork(server):\n    pass\n", "Value must have an arity of: 2"),
         ("preload_app = True\n", "setting 'preload_app' (--preload) is not supported"),
         ("class worker_class:\n    pass\n", "classes of your own cannot be used yet"),
         ("secure_scheme_headers = {'X': 1}\n", "Not a string: 1"),

@@ -269,6 +269,8 @@ void fill_workers(Checker& checker, Settings& out) {
   out.timeout = timeout == 0 ? std::nullopt : std::optional(Seconds(timeout));
   out.graceful_timeout = Seconds(checker.number("graceful_timeout"));
   out.keepalive = Seconds(checker.number("keepalive"));
+  out.max_requests = static_cast<std::uint64_t>(checker.number("max_requests"));
+  out.max_requests_jitter = static_cast<std::uint64_t>(checker.number("max_requests_jitter"));
 }
 
 void fill_deadlines(Checker& checker, Settings& out) {

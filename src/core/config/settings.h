@@ -44,7 +44,9 @@ struct Settings {
   std::size_t worker_connections = 0;
   std::optional<Seconds> timeout;  // none: never
   Seconds graceful_timeout{0};
-  Seconds keepalive{0};  // 0: a connection ends with its response
+  std::uint64_t max_requests = 0;         // of a worker before it is replaced; 0: never
+  std::uint64_t max_requests_jitter = 0;  // the most that is added, for each worker anew
+  Seconds keepalive{0};                   // 0: a connection ends with its response
 
   // A request's own time.
   Nanos request_timeout{0};                                     // 0: for ever, here and in the next

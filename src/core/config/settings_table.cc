@@ -32,7 +32,6 @@ constexpr std::string_view kControl = "Control";
 
 constexpr std::string_view kNoReload =
     "there is no reloader; after a change of code send the arbiter a HUP: kill -HUP PID";
-constexpr std::string_view kNoRecycling = "workers are not recycled by count";
 constexpr std::string_view kNoAsgi = "only WSGI applications are served";
 constexpr std::string_view kNoDaemon =
     "winghorn stays in the foreground; let systemd or a container run it";
@@ -44,7 +43,6 @@ constexpr std::string_view kNoPythonLogging =
 constexpr std::string_view kNoSyslog = "nothing is sent to syslog; log to stderr or a file";
 constexpr std::string_view kNoStatsd = "nothing is sent to statsd";
 constexpr std::string_view kNoTitles = "process titles are not set";
-constexpr std::string_view kNoHooks = "hooks are not called";
 constexpr std::string_view kNoTls = "TLS is not spoken; let a proxy in front terminate it";
 constexpr std::string_view kNoHttp2 = "only HTTP/1 is spoken";
 constexpr std::string_view kNoDirty = "there are no dirty arbiters";
@@ -86,10 +84,10 @@ constexpr auto kSettings = std::to_array<Setting>({
      .kind = Kind::Integer, .unit = "connections", .fallback = 1000, .least = 1,
      .help = "How many connections a worker holds open at once, idle ones included."},
     {.name = "max_requests", .section = kWorkers, .flags = "--max-requests", .metavar = "INT",
-     .kind = Kind::Integer, .unit = "requests", .fallback = 0, .availability = kNotYet, .reason = kNoRecycling,
-     .help = "Replace a worker after this many requests; 0 never does."},
+     .kind = Kind::Integer, .unit = "requests", .fallback = 0,
+     .help = "Replace a worker after this many requests, its successor first; 0 never does."},
     {.name = "max_requests_jitter", .section = kWorkers, .flags = "--max-requests-jitter", .metavar = "INT",
-     .kind = Kind::Integer, .unit = "requests", .fallback = 0, .availability = kNotYet, .reason = kNoRecycling,
+     .kind = Kind::Integer, .unit = "requests", .fallback = 0,
      .help = "The most that is added at random to max_requests, for each worker anew."},
     {.name = "timeout", .section = kWorkers, .flags = "-t --timeout", .metavar = "INT",
      .kind = Kind::Integer, .unit = "seconds", .fallback = 30, .most = kMostSeconds,
@@ -380,35 +378,35 @@ constexpr auto kSettings = std::to_array<Setting>({
 
     // ---- Server Hooks
     {.name = "on_starting", .section = kHooks, .kind = Kind::Callable, .fallback = "OnStarting.on_starting", .arity = 1,
-     .availability = kNotYet, .reason = kNoHooks, .help = "Called just before the arbiter starts: (server)."},
+     .help = "Called just before the arbiter starts: (server)."},
     {.name = "on_reload", .section = kHooks, .kind = Kind::Callable, .fallback = "OnReload.on_reload", .arity = 1,
-     .availability = kNotYet, .reason = kNoHooks, .help = "Called when workers are replaced on HUP: (server)."},
+     .help = "Called when workers are replaced on HUP: (server)."},
     {.name = "when_ready", .section = kHooks, .kind = Kind::Callable, .fallback = "WhenReady.when_ready", .arity = 1,
-     .availability = kNotYet, .reason = kNoHooks, .help = "Called just after the server is started: (server)."},
+     .help = "Called just after the server is started: (server)."},
     {.name = "pre_fork", .section = kHooks, .kind = Kind::Callable, .fallback = "Prefork.pre_fork", .arity = 2,
-     .availability = kNotYet, .reason = kNoHooks, .help = "Called just before a worker is forked: (server, worker)."},
+     .help = "Called just before a worker is forked: (server, worker)."},
     {.name = "post_fork", .section = kHooks, .kind = Kind::Callable, .fallback = "Postfork.post_fork", .arity = 2,
-     .availability = kNotYet, .reason = kNoHooks, .help = "Called in a worker just after it was forked: (server, worker)."},
+     .help = "Called in a worker just after it was forked: (server, worker)."},
     {.name = "post_worker_init", .section = kHooks, .kind = Kind::Callable, .fallback = "PostWorkerInit.post_worker_init", .arity = 1,
-     .availability = kNotYet, .reason = kNoHooks, .help = "Called in a worker that has loaded the application: (worker)."},
+     .help = "Called in a worker that has loaded the application: (worker)."},
     {.name = "worker_int", .section = kHooks, .kind = Kind::Callable, .fallback = "WorkerInt.worker_int", .arity = 1,
-     .availability = kNotYet, .reason = kNoHooks, .help = "Called in a worker that leaves on INT or QUIT: (worker)."},
+     .help = "Called in a worker that leaves on INT or QUIT: (worker)."},
     {.name = "worker_abort", .section = kHooks, .kind = Kind::Callable, .fallback = "WorkerAbort.worker_abort", .arity = 1,
-     .availability = kNotYet, .reason = kNoHooks, .help = "Called in a worker that timed out: (worker)."},
+     .help = "Called in a worker that timed out: (worker)."},
     {.name = "pre_exec", .section = kHooks, .kind = Kind::Callable, .fallback = "PreExec.pre_exec", .arity = 1,
-     .availability = kNotYet, .reason = kNoHooks, .help = "Called before a new arbiter is started in an upgrade: (server)."},
+     .availability = kNotYet, .reason = "there is no upgrade by USR2", .help = "Called before a new arbiter is started in an upgrade: (server)."},
     {.name = "pre_request", .section = kHooks, .kind = Kind::Callable, .fallback = "PreRequest.pre_request", .arity = 2,
-     .availability = kNotYet, .reason = kNoHooks, .help = "Called before each request: (worker, request)."},
+     .help = "Called before each request: (worker, request)."},
     {.name = "post_request", .section = kHooks, .kind = Kind::Callable, .fallback = "PostRequest.post_request", .arity = 4,
-     .availability = kNotYet, .reason = kNoHooks, .help = "Called after each request: (worker, request, environ, response)."},
+     .help = "Called after each request: (worker, request, environ, response)."},
     {.name = "child_exit", .section = kHooks, .kind = Kind::Callable, .fallback = "ChildExit.child_exit", .arity = 2,
-     .availability = kNotYet, .reason = kNoHooks, .help = "Called in the arbiter after a worker has exited: (server, worker)."},
+     .help = "Called in the arbiter after a worker has exited: (server, worker)."},
     {.name = "worker_exit", .section = kHooks, .kind = Kind::Callable, .fallback = "WorkerExit.worker_exit", .arity = 2,
-     .availability = kNotYet, .reason = kNoHooks, .help = "Called in a worker that exits: (server, worker)."},
+     .help = "Called in a worker that exits: (server, worker)."},
     {.name = "nworkers_changed", .section = kHooks, .kind = Kind::Callable, .fallback = "NumWorkersChanged.nworkers_changed", .arity = 3,
-     .availability = kNotYet, .reason = kNoHooks, .help = "Called when the number of workers was changed: (server, new, old)."},
+     .help = "Called when the number of workers was changed: (server, new, old)."},
     {.name = "on_exit", .section = kHooks, .kind = Kind::Callable, .fallback = "OnExit.on_exit", .arity = 1,
-     .availability = kNotYet, .reason = kNoHooks, .help = "Called just before the arbiter exits: (server)."},
+     .help = "Called just before the arbiter exits: (server)."},
     {.name = "ssl_context", .section = kHooks, .kind = Kind::Callable, .fallback = "NewSSLContext.ssl_context", .arity = 2,
      .availability = kNotYet, .reason = kNoTls, .help = "Called to make the TLS context: (config, default factory)."},
 

@@ -250,6 +250,14 @@ Checked check_group(const Value& value) {
   return Complaint{fmt::format("No such group: {}", quote(name))};
 }
 
+// Whether it can be called, and with how many arguments, Python has looked up.
+Checked check_callable(const Value& value) {
+  const auto* object = std::get_if<Opaque>(&value);
+  if (object == nullptr) return Complaint{fmt::format("Value is not callable: {}", str(value))};
+  if (!object->refusal.empty()) return Complaint{object->refusal};
+  return value;
+}
+
 std::string worker_class_refusal(std::string_view name) {
   const std::string shown = quote(name);
   if (name == "asgi" || name == "gunicorn.workers.gasgi.ASGIWorker") {
@@ -363,7 +371,7 @@ std::variant<Value, Complaint> check_value(const Setting& setting, const Value& 
     case Kind::Group:
       return check_group(value);
     case Kind::Callable:
-      return value;  // opaque: what it is worth shows when it is called
+      return check_callable(value);
   }
   return value;
 }

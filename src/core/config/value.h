@@ -20,6 +20,8 @@ struct Opaque {
   std::string type;  // its class's name
   std::string
       culprit;  // of a list or dict that is no list of strings: how its first odd item prints
+  std::string refusal =
+      {};  // why whoever can look into it refuses it; empty: it is as it should be
   bool operator==(const Opaque&) const = default;
 };
 

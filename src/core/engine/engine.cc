@@ -321,6 +321,7 @@ void Engine::show_counts() {
   row.queued.set(queued);
   row.connections.set(loop_.connections());
   row.requests_done.set(loop_.requests_done());
+  recycle_after_max_requests();
   row.requests_refused.set(loop_.requests_refused());
   row.handed_over.set(loop_.handed_over());
   row.taken_in.set(loop_.taken_in());
@@ -573,6 +574,14 @@ void Engine::start_wanted_threads() {
     return_spare_slot(slot);
     ask_for_successor();
   }
+}
+
+// It goes on serving until its successor does: nobody finds fewer workers than were asked for.
+void Engine::recycle_after_max_requests() {
+  const std::uint64_t most = settings_.max_requests;
+  if (most == 0 || loop_.requests_done() < most || successor_asked_for_.load()) return;
+  log::info("Autorestarting worker after current request.");
+  ask_for_successor();
 }
 
 // The arbiter starts it, and lets this worker go once it serves.

@@ -57,6 +57,9 @@ class WorkerEvents {
     return false;
   }
   virtual void reopen_logs() = 0;
+  // On the watchdog's thread: the worker was told to go quickly; it has made no progress, and leaves next.
+  virtual void quitting() {}
+  virtual void aborting() {}
   // Ends the process at once; never returns.
   [[noreturn]] virtual void leave(int code) = 0;
 };
@@ -173,6 +176,7 @@ class Engine final : private Loop::Slots {
   void want_thread_for(unsigned slot);
   void start_wanted_threads();
   void ask_for_successor();
+  void recycle_after_max_requests();
   // Its main thread runs a request that does not end: it will not come out by itself.
   bool main_thread_is_given_up() const {
     return settings_.stuck_means_the_call && given_up_.load(std::memory_order_acquire) > 0;

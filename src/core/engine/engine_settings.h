@@ -47,6 +47,7 @@ struct EngineSettings {
   bool stuck_means_the_call = true;
   Nanos timeout = Seconds(30);  // 0: never
   Nanos graceful_timeout = Seconds(30);
+  std::uint64_t max_requests = 0;  // then it asks for its successor; 0: never
 
   std::string access_log_format;  // empty: no access log
 };

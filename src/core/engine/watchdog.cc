@@ -223,6 +223,7 @@ void Watchdog::read_orders() {
   if (given(WorkerOrder::Reopen)) engine_.events_.reopen_logs();
   if (given(WorkerOrder::Abort)) abort_worker();
   if (given(WorkerOrder::Quit)) {
+    engine_.events_.quitting();
     retire(kQuickStop, Drain::AtOnce);
   } else if (given(WorkerOrder::Stop)) {
     retire(engine_.settings_.graceful_timeout, Drain::ToTheLast);
@@ -262,6 +263,7 @@ void Watchdog::abort_worker() {
                      std::move(stacks)},
                     kAbortLogPatience);
   }
+  engine_.events_.aborting();
   leave(1);
 }
 

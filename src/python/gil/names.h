@@ -44,6 +44,8 @@
   X(status, "status")                                    \
   X(headers, "headers")                                  \
   X(exc_info, "exc_info")                                \
+  X(before, "before")                                    \
+  X(after, "after")                                      \
   X(close, "close")                                      \
   X(read, "read")                                        \
   X(fileno, "fileno")                                    \

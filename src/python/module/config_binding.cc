@@ -54,7 +54,7 @@ std::string printed(nb::handle object) {
 // ---- values
 
 Opaque opaque(nb::handle object, std::string culprit = {}) {
-  return {printed(object), Py_TYPE(object.ptr())->tp_name, std::move(culprit)};
+  return {printed(object), Py_TYPE(object.ptr())->tp_name, std::move(culprit), {}};
 }
 
 Value list_value(nb::handle sequence) {
@@ -101,8 +101,18 @@ Value integer_value(nb::handle number) {
   return static_cast<std::int64_t>(value);
 }
 
+// A function as gunicorn prints it; an exception says why there is none.
+Value callable_value(nb::handle object) {
+  if (PyExceptionInstance_Check(object.ptr())) return Opaque{{}, {}, {}, printed(object)};
+  Value value = opaque(object);
+  const nb::object name = nb::getattr(object, "__qualname__", nb::none());
+  if (PyUnicode_Check(name.ptr())) std::get<Opaque>(value).text = "<" + to_text(name) + "()>";
+  return value;
+}
+
 Value to_value(nb::handle object, const Setting& setting) {
   PyObject* raw = object.ptr();
+  if (setting.kind == Kind::Callable) return callable_value(object);
   if (raw == Py_None) return std::monostate{};
   if (PyBool_Check(raw)) return raw == Py_True;
   if (PyLong_Check(raw)) return integer_value(object);
@@ -124,7 +134,7 @@ Value sketch(nb::handle object) {
   const bool plain =
       raw == Py_None || PyLong_Check(raw) || PyFloat_Check(raw) || PyUnicode_Check(raw);
   if (plain) return std::monostate{};
-  return Opaque{{}, Py_TYPE(raw)->tp_name, {}};
+  return Opaque{{}, Py_TYPE(raw)->tp_name, {}, {}};
 }
 
 // ---- rows
@@ -141,6 +151,8 @@ constexpr std::string_view kind_name(Kind kind) {
       return "flag";
     case Kind::TextList:
       return "list";
+    case Kind::Callable:
+      return "callable";
     default:
       return "text";
   }
@@ -175,6 +187,7 @@ nb::dict row(const Setting& setting) {
   out["stores"] = !setting.stores_false;
   const std::vector<std::string> choices = config::split(setting.choices, ' ');
   out["bare_value"] = setting.optional_value ? nb::object(to_python(choices.back())) : nb::none();
+  out["arity"] = setting.arity;
   out["variable"] = to_python(setting.variable);
   out["variable_prefix"] = to_python(setting.variable_prefix);
   return out;
@@ -244,6 +257,23 @@ nb::dict to_dict(const Pairs& pairs) {
   return out;
 }
 
+nb::object to_object(const Value& value) {
+  if (const auto* yes = std::get_if<bool>(&value)) return nb::bool_(*yes);
+  if (const auto* number = std::get_if<std::int64_t>(&value)) return nb::int_(*number);
+  if (const auto* number = std::get_if<double>(&value)) return nb::float_(*number);
+  if (const auto* text = std::get_if<std::string>(&value)) return to_python(*text);
+  if (const auto* items = std::get_if<Strings>(&value)) return to_list(*items);
+  if (const auto* pairs = std::get_if<Pairs>(&value)) return to_dict(*pairs);
+  if (const auto* object = std::get_if<Opaque>(&value)) return to_python(object->text);
+  return nb::none();
+}
+
+nb::dict values_of(const LoadedSettings& loaded) {
+  nb::dict out;
+  for (const auto& [name, value] : loaded.values) out[to_python(name)] = to_object(value);
+  return out;
+}
+
 // A property that reads one member of config::Settings by `convert`.
 template <class Member, class Convert>
 auto reader(Member member, Convert convert) {
@@ -264,7 +294,8 @@ void bind_settings_class(nb::module_& module) {
       .def_prop_ro("check_config", reader(&S::check_config, flag))
       .def_prop_ro("print_config", reader(&S::print_config, flag))
       .def_prop_ro("worker_class", reader(&S::worker_class_name, text))
-      .def_prop_ro("warnings", reader(&S::warnings, to_list));
+      .def_prop_ro("warnings", reader(&S::warnings, to_list))
+      .def("values", &values_of);
 }
 
 }  // namespace

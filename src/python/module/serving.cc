@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,8 +25,27 @@ namespace nb = nanobind;
 namespace winghorn {
 namespace {
 
-supervisor::ArbiterSettings arbiter_settings(const nb::object& object,
-                                             const nb::object& load_application) {
+// Calls a method of the server object. It reports itself what a user's hook raises; what reaches us is
+// a fault of its own, and not to be lost.
+template <class... Arguments>
+nb::object tell(const nb::object& server, const char* method, Arguments... arguments) {
+  try {
+    return server.attr(method)(arguments...);
+  } catch (nb::python_error& error) {
+    log::error("Exception in {}\n{}", method,
+               gil::traceback_text(gil::Gil::held(), error.value().ptr()));
+    return nb::bool_(false);
+  }
+}
+
+template <class... Arguments>
+bool ask(const nb::object& server, const char* method, Arguments... arguments) {
+  return nb::cast<bool>(tell(server, method, arguments...));
+}
+
+supervisor::ArbiterSettings arbiter_settings(const nb::object& server,
+                                             const nb::object& generation) {
+  const nb::object object = generation.attr("settings");
   const auto& settings = nb::cast<const config::LoadedSettings&>(object).settings;
   supervisor::ArbiterSettings made;
   made.addresses = settings.bind;
@@ -49,8 +69,10 @@ supervisor::ArbiterSettings arbiter_settings(const nb::object& object,
   if (std::string warning = spill_warning(spill_directory(settings)); !warning.empty()) {
     made.warnings.push_back(std::move(warning));
   }
-  made.worker_main = [object, load_application](supervisor::WorkerPlace& place) {
-    return run_worker(place, object, load_application);
+  made.adopted = [server, generation] { tell(server, "adopt", generation); };
+  made.about_to_fork = [server, generation] { tell(server, "before_fork", generation); };
+  made.worker_main = [object, server](supervisor::WorkerPlace& place) {
+    return run_worker(place, object, server);
   };
   return made;
 }
@@ -58,8 +80,7 @@ supervisor::ArbiterSettings arbiter_settings(const nb::object& object,
 // The Python around the arbiter: what it needs before and after a fork and a wait, and on HUP.
 class Interpreter {
  public:
-  Interpreter(nb::object load_settings, nb::object load_application)
-      : load_settings_(std::move(load_settings)), load_application_(std::move(load_application)) {}
+  explicit Interpreter(nb::object server) : server_(std::move(server)) {}
 
   supervisor::Hooks hooks() {
     supervisor::Hooks hooks;
@@ -69,20 +90,29 @@ class Interpreter {
     hooks.before_wait = [this] { saved_ = PyEval_SaveThread(); };
     hooks.after_wait = [this] { PyEval_RestoreThread(saved_); };
     hooks.reload = [this] { return reload(); };
+    hooks.count_changed = [this](unsigned now, std::optional<unsigned> before) {
+      const nb::object old = before ? nb::object(nb::int_(*before)) : nb::none();
+      return ask(server_, "count_changed", now, old);
+    };
+    hooks.starting = [this] { return ask(server_, "starting"); };
+    hooks.ready = [this] { return ask(server_, "ready"); };
+    hooks.forked = [this](pid_t pid) { tell(server_, "forked", pid); };
+    hooks.gone = [this](pid_t pid) { tell(server_, "gone", pid); };
+    hooks.reloaded = [this] { tell(server_, "reloaded"); };
+    hooks.stopped = [this] { tell(server_, "stopped"); };
     return hooks;
   }
 
  private:
   Result<supervisor::ArbiterSettings> reload() {
     try {
-      return arbiter_settings(load_settings_(), load_application_);
+      return arbiter_settings(server_, server_.attr("reload")());
     } catch (nb::python_error& error) {
       return Failure{gil::text_of(gil::Gil::held(), error.value().ptr()), 0};
     }
   }
 
-  nb::object load_settings_;
-  nb::object load_application_;
+  nb::object server_;
   PyThreadState* saved_ = nullptr;
 };
 
@@ -106,14 +136,13 @@ Result<Scoreboard> reserve_scoreboard(const supervisor::ArbiterSettings& setting
   return Scoreboard::create(seats, threads);
 }
 
-int serve(const nb::object& object, const nb::object& load_settings,
-          const nb::object& load_application) {
-  supervisor::ArbiterSettings settings = arbiter_settings(object, load_application);
+int serve(const nb::object& server) {
+  supervisor::ArbiterSettings settings = arbiter_settings(server, server.attr("generation"));
   Status opened = log::open(settings.log, settings.log_level, settings.log_format);
   if (!opened) return fail(opened.error().text());
   Result<Scoreboard> board = reserve_scoreboard(settings);
   if (!board) return fail("Error: " + board.error().text());
-  Interpreter interpreter(load_settings, load_application);
+  Interpreter interpreter(server);
   show_status_of(&board.value());
   const int status =
       supervisor::run_arbiter(std::move(settings), interpreter.hooks(), board.value());
@@ -130,8 +159,7 @@ void say(int level, const std::string& text) {
 }  // namespace
 
 void bind_serving(nb::module_& module) {
-  module.def("serve", &serve, nb::arg("settings"), nb::arg("load_settings"),
-             nb::arg("load_application"));
+  module.def("serve", &serve, nb::arg("server"));
   module.def("say", [](int level, nb::handle text) {
     say(level, gil::text_of(gil::Gil::held(), text.ptr()));
   });

@@ -9,7 +9,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <semaphore>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -32,19 +34,68 @@ namespace nb = nanobind;
 namespace winghorn {
 namespace {
 
+// The hooks of a worker that ends. They are run once: on the main thread if it comes so far, else, from the
+// watchdog, on one of their own, which is left behind if the interpreter cannot be had.
+class Farewell {
+ public:
+  explicit Farewell(nb::object server)
+      : server_(std::move(server)), wanted_(nb::cast<bool>(server_.attr("has_farewell")())) {}
+
+  void note_quick() { quick_.store(true); }
+  void note_abort() { aborted_.store(true); }
+
+  void say() {
+    if (!wanted_ || begun_.exchange(true)) return;
+    try {
+      server_.attr("leave_worker")(quick_.load(), aborted_.load());
+    } catch (nb::python_error& error) {
+      log::error("Exception in leave_worker\n{}",
+                 gil::traceback_text(gil::Gil::held(), error.value().ptr()));
+    }
+  }
+
+  void say_from_elsewhere() {
+    if (!wanted_ || begun_.load()) return;
+    std::thread([this] {
+      const PyGILState_STATE state = PyGILState_Ensure();
+      say();
+      PyGILState_Release(state);
+      said_.release();
+    }).detach();
+    (void)said_.try_acquire_for(kPatience);
+  }
+
+ private:
+  // The arbiter gives a worker that it has told to abort a second in all.
+  static constexpr Millis kPatience{300};
+
+  nb::object server_;
+  const bool wanted_;
+  std::atomic<bool> quick_{false};
+  std::atomic<bool> aborted_{false};
+  std::atomic<bool> begun_{false};
+  std::binary_semaphore said_{0};
+};
+
 class ProcessEvents final : public WorkerEvents {
  public:
   using StartSlot = std::function<bool(unsigned slot)>;
 
-  ProcessEvents(StackDump& dump, StartSlot start_slot)
-      : dump_(dump), start_slot_(std::move(start_slot)) {}
+  ProcessEvents(StackDump& dump, Farewell& farewell, StartSlot start_slot)
+      : dump_(dump), farewell_(farewell), start_slot_(std::move(start_slot)) {}
 
   std::string stacks() override { return dump_.take(); }
   void ask_for_stacks() override { dump_.ask(); }
   std::optional<std::string> asked_stacks() override { return dump_.asked(); }
   bool start_slot(unsigned slot) override { return start_slot_(slot); }
   void reopen_logs() override { log::reopen(); }
+  void quitting() override { farewell_.note_quick(); }
+  void aborting() override { farewell_.note_abort(); }
   [[noreturn]] void leave(int code) override {
+    farewell_.say_from_elsewhere();
+    end(code);
+  }
+  [[noreturn]] static void end(int code) {
     log::info("Worker exiting (pid: {})", ::getpid());
     log::stop_thread();
     ::_exit(code);
@@ -52,6 +103,7 @@ class ProcessEvents final : public WorkerEvents {
 
  private:
   StackDump& dump_;
+  Farewell& farewell_;
   StartSlot start_slot_;
 };
 
@@ -122,12 +174,12 @@ void watch_application_forks(Engine& engine) {
       });
 }
 
-void start(Engine& engine, ProcessEvents& events, int lifeline) {
+void start(Engine& engine, int lifeline) {
   // The very first request may end this process: it must not look like a boot that failed.
   const auto say_ready = [lifeline] { supervisor::say_ready(lifeline); };
   if (Status started = engine.start(say_ready); !started) {
     log::error("{}", started.error().text());
-    events.leave(supervisor::kWorkerFailedToBoot);
+    ProcessEvents::end(supervisor::kWorkerFailedToBoot);
   }
 }
 
@@ -163,9 +215,9 @@ bool start_one_more(Engine& engine, const nb::module_& helpers, unsigned slot) {
 
 // Serves until the worker is to go.
 void serve_until_told(Engine& engine, const config::Settings& settings, const nb::module_& helpers,
-                      ProcessEvents& events, int lifeline) {
+                      int lifeline) {
   if (settings.worker_class == config::WorkerClass::Sync) {
-    start(engine, events, lifeline);
+    start(engine, lifeline);
     gil::SlotThread main_thread;
     main_thread.let_go();
     return engine.run_slot(0);
@@ -176,7 +228,7 @@ void serve_until_told(Engine& engine, const config::Settings& settings, const nb
   gil::SlotThread main_thread;
   main_thread.let_go();
   engine.await_slots();
-  start(engine, events, lifeline);
+  start(engine, lifeline);
   engine.wait();
 }
 
@@ -191,16 +243,21 @@ int boot_failed(const nb::python_error& error) {
 }
 
 int serve(supervisor::WorkerPlace& place, const config::Settings& settings,
-          const nb::object& application, const nb::module_& helpers) {
+          const nb::object& server, const nb::object& application, const nb::module_& helpers) {
   const gil::Gil& gil = gil::Gil::held();
   StackDump dump;
   if (!dump.prepare(gil)) throw nb::python_error();
   const int lifeline = place.lifeline.get();
   Fd signal_pipe(nb::cast<int>(helpers.attr("open_signal_pipe")()));
   std::unique_ptr<Engine> engine;
-  ProcessEvents events(
-      dump, [&engine, &helpers](unsigned slot) { return start_one_more(*engine, helpers, slot); });
-  wsgi::WsgiApplication bridge(gil, wsgi_config(settings, application, engine));
+  Farewell farewell(server);
+  ProcessEvents events(dump, farewell, [&engine, &helpers](unsigned slot) {
+    return start_one_more(*engine, helpers, slot);
+  });
+  const nb::object request_hooks = server.attr("request_hooks")();
+  wsgi::WsgiConfig config = wsgi_config(settings, application, engine);
+  if (!request_hooks.is_none()) config.request_hooks = request_hooks.ptr();
+  wsgi::WsgiApplication bridge(gil, std::move(config));
   Result<std::unique_ptr<Engine>> made = Engine::create(
       engine_settings_from(settings),
       {place.board, place.seat, std::move(place.lifeline), listening_sockets(place.listeners),
@@ -217,19 +274,20 @@ int serve(supervisor::WorkerPlace& place, const config::Settings& settings,
   const SignalStack stack;
   handle_crashes(*engine, place.arbiter);
   try {
-    serve_until_told(*engine, settings, helpers, events, lifeline);
+    serve_until_told(*engine, settings, helpers, lifeline);
+    farewell.say();
     helpers.attr("end")();
   } catch (const nb::python_error& error) {
     // Threads of ours run: from here the process ends, nothing is unwound.
-    events.leave(boot_failed(error));
+    ProcessEvents::end(boot_failed(error));
   }
-  events.leave(0);
+  ProcessEvents::end(0);
 }
 
 }  // namespace
 
 int run_worker(supervisor::WorkerPlace& place, const nb::object& settings,
-               const nb::object& load_application) {
+               const nb::object& server) {
   install_boot_signals(place.board.seat(place.seat), place.arbiter);
   int code = supervisor::kWorkerFailedToBoot;
   try {
@@ -237,8 +295,9 @@ int run_worker(supervisor::WorkerPlace& place, const nb::object& settings,
     const nb::module_ helpers = nb::module_::import_("winghorn.worker");
     helpers.attr("begin")(std::chrono::duration<double>(loaded.settings.socket_timeout).count());
     if (!wsgi::set_up(gil::Gil::held())) throw nb::python_error();
-    const nb::object application = load_application(settings);
-    return serve(place, loaded.settings, application, helpers);
+    server.attr("enter_worker")();
+    const nb::object application = server.attr("load_application")(settings);
+    return serve(place, loaded.settings, server, application, helpers);
   } catch (const nb::python_error& error) {
     code = boot_failed(error);
   } catch (const std::exception& error) {

@@ -12,7 +12,8 @@
 
 namespace winghorn {
 
+// `server` is the arbiter as hooks see it (winghorn.server.Server).
 int run_worker(supervisor::WorkerPlace& place, const nanobind::object& settings,
-               const nanobind::object& load_application);
+               const nanobind::object& server);
 
 }  // namespace winghorn

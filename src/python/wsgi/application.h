@@ -51,6 +51,9 @@ struct WsgiConfig {
   std::string server_software = "winghorn";
   std::string script_name;  // $SCRIPT_NAME
   unsigned slots = 1;       // the most that the worker will have
+  // With before(environ) -> request and after(request, environ, status, headers, sent); shared, null:
+  // nobody wants to be told of requests. What before() raises is the application's error.
+  PyObject* request_hooks = nullptr;
   Reports reports;
 };
 

@@ -127,6 +127,7 @@ bool Call::answer_at_once(const gil::Gil& gil, Bytes body) {
   (void)gil;
   head_state_ = HeadState::Out;
   ended_ = true;
+  written_ = body.size();
   exchange_->reply.answer(std::move(head_), body);
   return true;
 }

@@ -16,6 +16,7 @@
 
 #include "core/http/exchange.h"
 #include "python/gil/forked_child.h"
+#include "python/gil/ref.h"
 #include "python/gil/slot_thread.h"
 
 namespace winghorn::wsgi {
@@ -51,6 +52,19 @@ class Call {
   // The application has the client's socket itself; what it answers there is its own business.
   void note_socket_taken() { socket_taken_ = true; }
   bool socket_taken() const { return socket_taken_; }
+
+  // What start_response was given, for after(): kept only where somebody asks for it.
+  void note_head_objects(PyObject* status, PyObject* headers) {
+    status_object_ = gil::Ref::share(status);
+    headers_object_ = gil::Ref::share(headers);
+  }
+  void forget_head_objects() {
+    status_object_.reset();
+    headers_object_.reset();
+  }
+  PyObject* status_object() const { return status_object_.get(); }
+  PyObject* headers_object() const { return headers_object_.get(); }
+  std::uint64_t written() const { return written_; }
 
   // The head, replacing one that has not been sent.
   void give_head(ReplyHead head);
@@ -96,6 +110,8 @@ class Call {
   Slot* slot_ = nullptr;
   gil::SlotThread* thread_ = nullptr;
   ReplyHead head_;
+  gil::Ref status_object_;
+  gil::Ref headers_object_;
   HeadState head_state_ = HeadState::Missing;
   bool ended_ = false;
   bool bodiless_ = false;

@@ -8,6 +8,7 @@
 #include "python/gil/compat.h"
 #include "python/gil/error_text.h"
 #include "python/gil/names.h"
+#include "python/wsgi/application.h"
 #include "python/wsgi/exceptions.h"
 #include "python/wsgi/reply_parsing.h"
 
@@ -142,6 +143,9 @@ PyObject* start_response(PyObject* self, PyObject* const* args, std::size_t flag
   // Parsing may have run foreign code.
   if (bound_call(self) == nullptr || !may_start(gil, *call, arguments)) return nullptr;
   call->give_head(std::move(head));
+  if (call->config().request_hooks != nullptr) {
+    call->note_head_objects(arguments.status, arguments.headers);
+  }
   PyObject* const write = self_of(self)->write;
   Py_INCREF(write);
   return write;

@@ -75,7 +75,34 @@ void SlotKit::run_application(const Gil& gil) {
     if (environ.refusal.empty()) return answer_failure(gil, call_);
     return answer_refusal(gil, call_, environ.refusal);
   }
-  PyObject* arguments[] = {nullptr, environ.dict.get(), start_response_.get()};
+  if (call_.config().request_hooks != nullptr) return run_between_hooks(gil, environ.dict.get());
+  call_application(gil, environ.dict.get());
+}
+
+// The client has its answer before after() is called: a hook that takes long is nobody's delay.
+void SlotKit::run_between_hooks(const Gil& gil, PyObject* environ) {
+  const gil::Names& n = gil::names();
+  PyObject* const hooks = call_.config().request_hooks;
+  const Ref request = Ref::steal(PyObject_CallMethodOneArg(hooks, n.before, environ));
+  if (request) {
+    call_application(gil, environ);
+  } else {
+    answer_failure(gil, call_);
+  }
+  if (!request) return;
+  call_.slot().published(call_.exchange());
+  PyObject* const status = call_.status_object() != nullptr ? call_.status_object() : Py_None;
+  PyObject* const headers = call_.headers_object() != nullptr ? call_.headers_object() : Py_None;
+  const Ref sent = Ref::steal(PyLong_FromUnsignedLongLong(call_.written()));
+  if (!sent) return PyErr_Clear();  // what is kept is replaced by the next request's
+  PyObject* const arguments[] = {hooks, request.get(), environ, status, headers, sent.get()};
+  const Ref done = Ref::steal(PyObject_VectorcallMethod(n.after, arguments, 6, nullptr));
+  if (!done) PyErr_WriteUnraisable(hooks);
+  call_.forget_head_objects();
+}
+
+void SlotKit::call_application(const Gil& gil, PyObject* environ) {
+  PyObject* arguments[] = {nullptr, environ, start_response_.get()};
   const Ref result = Ref::steal(
       PyObject_Vectorcall(callable_, arguments + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
   if (gil::in_forked_child()) gil::end_forked_child();

@@ -29,6 +29,8 @@ class SlotKit {
   bool make_function_objects(const gil::Gil& gil);
   void run_until_deadline(const gil::Gil& gil);
   void run_application(const gil::Gil& gil);
+  void run_between_hooks(const gil::Gil& gil, PyObject* environ);
+  void call_application(const gil::Gil& gil, PyObject* environ);
   void send(const gil::Gil& gil, PyObject* result);
   PyObject* input_for(const gil::Gil& gil, const Exchange& exchange, bool* failed);
   void take_back(const gil::Gil& gil);

@@ -135,12 +135,24 @@ TEST(MakeSettings, AnUnsupportedSettingIsRefusedWhereverItStands) {
             "setting 'certfile' (--certfile) is not supported by winghorn yet: TLS is not spoken; "
             "let a proxy in front terminate it (from --certfile on the command line)");
   EXPECT_NE(refused({from_command("reload", true)})[0].find("kill -HUP"), std::string::npos);
-  EXPECT_NE(refused({from_file("post_fork", function())})[0].find("setting 'post_fork' is not"),
+  EXPECT_NE(refused({from_file("pre_exec", function())})[0].find("setting 'pre_exec' is not"),
             std::string::npos);
   EXPECT_EQ(refused({from_file("logconfig_dict",
                                Opaque{.text = "{'version': 1}", .type = "dict", .culprit = "1"})})
                 .size(),
             1U);
+}
+
+TEST(MakeSettings, AHookIsAFunctionThatNobodyHasRefused) {
+  EXPECT_TRUE(load({from_file("post_fork", function())}).settings.warnings.empty());
+  Opaque refused_one;
+  refused_one.refusal = "Value must have an arity of: 2";
+  const std::string complaint = refused({from_file("post_fork", refused_one)})[0];
+  EXPECT_NE(complaint.find("Value must have an arity of: 2 (setting 'post_fork'"),
+            std::string::npos)
+      << complaint;
+  EXPECT_NE(refused({from_file("post_fork", number(5))})[0].find("Value is not callable: 5"),
+            std::string::npos);
 }
 
 TEST(MakeSettings, EveryUnsupportedSettingRefusesAValueOfItsKind) {

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""pre_request and post_request, and the request and response that they receive.
+
+Made from the environ, and only when one of the two hooks is set. They show what has happened:
+changing them changes nothing.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from winghorn.config import Config
+    from winghorn.server import Worker
+
+Environ = dict[str, Any]
+Headers = list[tuple[str, str]]
+
+
+class Request:
+    """A request as hooks see it: gunicorn's attributes."""
+
+    def __init__(self, environ: Environ, cfg: Config, number: int) -> None:
+        self._environ = environ
+        self.cfg = cfg
+        self.req_number = number
+        self.method: str = environ["REQUEST_METHOD"]
+        self.uri: str = environ["RAW_URI"]
+        self.query: str = environ["QUERY_STRING"]
+        self.scheme: str = environ["wsgi.url_scheme"]
+        self.body = environ["wsgi.input"]
+        self.remote_addr = (environ.get("REMOTE_ADDR", ""), environ.get("REMOTE_PORT", ""))
+        self.peer_addr = self.remote_addr
+
+    @cached_property
+    def path(self) -> str:
+        """The target's path, as it was received."""
+        return self.uri.partition("?")[0]
+
+    @cached_property
+    def version(self) -> tuple[int, ...]:
+        """(1, 1) for HTTP/1.1."""
+        number: str = self._environ["SERVER_PROTOCOL"].partition("/")[2]
+        return tuple(int(part) for part in number.split(".") if part.isdigit())
+
+    @cached_property
+    def headers(self) -> Headers:
+        """(NAME, value), names in upper case; what came several times is joined."""
+        plain = {"CONTENT_TYPE": "CONTENT-TYPE", "CONTENT_LENGTH": "CONTENT-LENGTH"}
+        found = [(plain[key], self._environ[key]) for key in plain if key in self._environ]
+        for key, value in self._environ.items():
+            if key.startswith("HTTP_"):
+                found.append((key[5:].replace("_", "-"), value))
+        return found
+
+
+class Response:
+    """What was answered, as hooks see it."""
+
+    def __init__(self, req: Request, status: str, headers: Headers, sent: int) -> None:
+        self.req = req
+        self.cfg = req.cfg
+        self.status = status
+        self.headers = headers
+        self.sent = sent
+        self.headers_sent = True
+
+    @property
+    def status_code(self) -> int:
+        """The status as a number."""
+        return int(self.status[:3])
+
+
+class RequestHooks:
+    """Calls the two hooks of one worker; the engine calls before() and after()."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        pre_request: Callable[..., Any] | None,
+        post_request: Callable[..., Any] | None,
+        arguments: int,
+    ) -> None:
+        self._worker = worker
+        self._pre_request = pre_request
+        self._post_request = post_request
+        self._arguments = arguments
+        self._number = 0
+
+    def before(self, environ: Environ) -> Request:
+        """Before the application: what pre_request raises is the application's error."""
+        self._number += 1
+        req = Request(environ, self._worker.cfg, self._number)
+        if self._pre_request is not None:
+            self._pre_request(self._worker, req)
+        return req
+
+    def after(self, req: Request, environ: Environ, status: Any, headers: Any, sent: int) -> None:
+        """After the answer; `status` is None when the application gave none. Never raises."""
+        if self._post_request is None:
+            return
+        resp = None if status is None else Response(req, status, list(headers), sent)
+        arguments = (self._worker, req, environ, resp)[: self._arguments]
+        try:
+            self._post_request(*arguments)
+        except Exception:
+            text = traceback.format_exc().rstrip()
+            self._worker.log.error("Exception in post_request hook\n%s", text)

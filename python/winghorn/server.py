@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: MIT
+"""The arbiter and its workers as hooks see them, and the calls of the hooks.
+
+The arbiter is C++; it tells the one Server object of its process what happens, in gunicorn's order.
+A hook that raises while the server starts stops it (status 1); later the exception is logged, and
+the server goes on. A worker has a copy of all this from the moment it was forked.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from winghorn import _core, app_loader, log_bridge
+from winghorn.config import Config, positional_count
+from winghorn.request_hooks import RequestHooks
+
+if TYPE_CHECKING:
+    from winghorn._core import Settings
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One version of the settings: as C++ reads them, and as hooks do."""
+
+    settings: Settings
+    cfg: Config
+
+
+class Worker:
+    """A worker as hooks see it: in the arbiter as a record, in its own process as itself."""
+
+    def __init__(self, age: int, ppid: int, cfg: Config, log: log_bridge.Logger) -> None:
+        self.age = age
+        self.pid: int | str = "[booting]"
+        self.ppid = ppid
+        self.cfg = cfg
+        self.log = log
+        self.timeout = cfg.timeout / 2
+        self.booted = False
+        self.aborted = False
+        self.alive = True
+        self.wsgi: app_loader.Application | None = None
+
+    @property
+    def nr(self) -> int:
+        """How many requests it has answered."""
+        return sum(row["requests"] for row in _core.status() if row["pid"] == self.pid)
+
+    def __str__(self) -> str:
+        return f"<Worker {self.pid}>"
+
+
+class Server:
+    """gunicorn's Arbiter, as far as hooks look at it.
+
+    `load` reads the configuration again, for HUP; it raises what is wrong.
+    """
+
+    WORKER_BOOT_ERROR = app_loader.WORKER_FAILED_TO_BOOT
+    APP_LOAD_ERROR = app_loader.APP_FAILED_TO_LOAD
+
+    def __init__(self, generation: Generation, load: Callable[[], Generation]) -> None:
+        self.generation = generation
+        self.cfg = generation.cfg
+        self.log = log_bridge.Logger()
+        self.pid: int = 0
+        self.WORKERS: dict[int, Worker] = {}
+        self.START_CTX: dict[str | int, Any] = {
+            "args": list(sys.argv),
+            "cwd": generation.settings.chdir,
+            0: sys.executable,
+        }
+        self.num_workers = 0
+        self.worker_age = 0
+        self.newborn: Worker | None = None  # between pre_fork and the fork
+        self._load = load
+        self._has_left = False
+
+    @property
+    def address(self) -> list[str]:
+        """Where it listens, as configured."""
+        return list(self.cfg.bind)
+
+    @property
+    def timeout(self) -> int:
+        """The setting timeout, in seconds."""
+        return int(self.cfg.timeout)
+
+    @property
+    def proc_name(self) -> str:
+        """The name in process titles."""
+        return self.cfg.proc_name
+
+    def kill_worker(self, pid: int, sig: int = signal.SIGTERM) -> None:
+        """Send a signal to a worker; one that is gone already is none to complain about."""
+        try:
+            os.kill(pid, sig)
+        except ProcessLookupError:
+            self.WORKERS.pop(pid, None)
+
+    def kill_workers(self, sig: int = signal.SIGTERM) -> None:
+        """Send a signal to all workers."""
+        for pid in list(self.WORKERS):
+            self.kill_worker(pid, sig)
+
+    # ---- what the arbiter tells (src/python/module/serving.cc)
+
+    def reload(self) -> Generation:
+        """The configuration, read again. Raises what is wrong with it."""
+        return self._load()
+
+    def adopt(self, generation: Generation) -> None:
+        """From now on new workers are of this generation."""
+        self.generation = generation
+        self.cfg = generation.cfg
+
+    def starting(self) -> bool:
+        """Before sockets are opened. False: a hook has stopped the start."""
+        self.pid = os.getpid()
+        log_bridge.install(_core.say, _core.log_level(), _core.say_access)
+        return self._run("on_starting", self)
+
+    def ready(self) -> bool:
+        """Sockets are open, and no worker is forked yet."""
+        return self._run("when_ready", self)
+
+    def count_changed(self, now: int, before: int | None) -> bool:
+        """How many workers are wanted has been set."""
+        self.num_workers = now
+        return self._run("nworkers_changed", self, now, before)
+
+    def before_fork(self, generation: Generation) -> None:
+        """A worker is about to be forked."""
+        self.worker_age += 1
+        self.newborn = Worker(self.worker_age, os.getpid(), generation.cfg, self.log)
+        self._run("pre_fork", self, self.newborn, of=generation.cfg)
+
+    def forked(self, pid: int) -> None:
+        """It was forked; 0: it could not be."""
+        if pid > 0 and self.newborn is not None:
+            self.newborn.pid = pid
+            self.WORKERS[pid] = self.newborn
+        self.newborn = None
+
+    def gone(self, pid: int) -> None:
+        """A worker has ended."""
+        worker = self.WORKERS.pop(pid, None)
+        if worker is not None:
+            self._run("child_exit", self, worker, of=worker.cfg)
+
+    def reloaded(self) -> None:
+        """The settings of HUP hold, and none of their workers is forked yet."""
+        log_bridge.install(_core.say, _core.log_level(), _core.say_access)
+        self._run("on_reload", self)
+
+    def stopped(self) -> None:
+        """The last step of a stop."""
+        self._run("on_exit", self)
+
+    # ---- in a worker
+
+    def enter_worker(self) -> None:
+        """The first Python of a new worker; a hook that raises is a boot that failed."""
+        worker = self._self()
+        worker.pid = os.getpid()
+        hook = worker.cfg.post_fork
+        if hook is not None:
+            hook(self, worker)
+
+    def load_application(self, settings: Settings) -> app_loader.Application:
+        """Import the application. Raises BootError, or what post_worker_init raises."""
+        worker = self._self()
+        worker.wsgi = app_loader.load_application(settings)
+        worker.booted = True
+        hook = worker.cfg.post_worker_init
+        if hook is not None:
+            hook(worker)
+        return worker.wsgi
+
+    def request_hooks(self) -> RequestHooks | None:
+        """What is called around each request; None when there is nothing to call."""
+        cfg = self._self().cfg
+        before, after = cfg.pre_request, cfg.post_request
+        if before is None and after is None:
+            return None
+        arguments = 4 if after is None else positional_count(after)
+        return RequestHooks(self._self(), before, after, arguments)
+
+    def leave_worker(self, quickly: bool, aborted: bool) -> None:
+        """The last Python of a worker: once, however many threads would be the one to do it."""
+        if self._has_left:
+            return
+        self._has_left = True
+        worker = self._self()
+        worker.alive = False
+        worker.aborted = aborted
+        if quickly:
+            self._run("worker_int", worker, of=worker.cfg)
+        if aborted:
+            self._run("worker_abort", worker, of=worker.cfg)
+        self._run("worker_exit", self, worker, of=worker.cfg)
+
+    def has_farewell(self) -> bool:
+        """Whether there is anything for leave_worker() to do."""
+        cfg = self._self().cfg
+        return any((cfg.worker_int, cfg.worker_abort, cfg.worker_exit))
+
+    def _self(self) -> Worker:
+        assert self.newborn is not None
+        return self.newborn
+
+    def _run(self, name: str, *arguments: object, of: Config | None = None) -> bool:
+        hook = getattr(self.cfg if of is None else of, name)
+        if hook is None:
+            return True
+        try:
+            hook(*arguments)
+        except Exception:
+            self.log.error("Exception in %s hook\n%s", name, traceback.format_exc().rstrip())
+            return False
+        return True

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: MIT
+"""Server hooks: which are called, where, in which order, with what; and hooks that fail."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Serve
+from tests.support.client import ask
+from tests.support.server import APPS, run_to_end
+from tests.support.waiting import wait_until
+
+GET = "GET /hello?a=1 HTTP/1.1\r\nHost: test\r\n\r\n"
+
+# Every hook appends "name process arguments" to a file.
+TRACED = """
+import os
+
+ARBITER = os.getpid()
+
+def note(name, *words):
+    where = "arbiter" if os.getpid() == ARBITER else "worker"
+    with open({trace!r}, "a") as file:
+        file.write(" ".join([name, where, *map(str, words)]) + "\\n")
+
+def nworkers_changed(server, new, old): note("nworkers_changed", new, old)
+def on_starting(server): note("on_starting", server.pid == os.getpid(), server.cfg.workers)
+def when_ready(server): note("when_ready", server.num_workers)
+def pre_fork(server, worker): note("pre_fork", worker.pid, worker.age)
+def post_fork(server, worker): note("post_fork", worker.pid == os.getpid(), worker.booted)
+def post_worker_init(worker): note("post_worker_init", worker.booted, callable(worker.wsgi))
+def pre_request(worker, req): note("pre_request", req.method, req.uri, req.path, req.query)
+def post_request(worker, req, environ, resp):
+    note("post_request", req.method, environ["PATH_INFO"], resp.status, resp.status_code, resp.sent)
+def worker_int(worker): note("worker_int")
+def worker_abort(worker): note("worker_abort", worker.aborted)
+def worker_exit(server, worker): note("worker_exit", worker.alive)
+def child_exit(server, worker): note("child_exit", worker.pid in server.WORKERS)
+def on_reload(server): note("on_reload")
+def on_exit(server): note("on_exit")
+"""
+
+
+class Hooks:
+    """A config file whose hooks write down that they were called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.trace = folder / "trace.txt"
+        self.configure("")
+
+    def configure(self, more: str) -> None:
+        text = TRACED.format(trace=str(self.trace)) + more
+        (self.folder / "winghorn.conf.py").write_text(text)
+
+    def lines(self) -> list[str]:
+        return self.trace.read_text().splitlines() if self.trace.exists() else []
+
+    def names(self) -> list[str]:
+        return [line.split()[0] for line in self.lines()]
+
+    def wait_for(self, *names: str) -> None:
+        wait_until(lambda: all(name in self.names() for name in names), f"{names} called")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Has the application."""
+    (tmp_path / "trouble.py").write_text((APPS / "trouble.py").read_text())
+    return tmp_path
+
+
+@pytest.fixture
+def hooks(folder: Path) -> Hooks:
+    return Hooks(folder)
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_every_hook_in_its_process_and_order(
+    serve: Serve, hooks: Hooks, folder: Path, threads: str
+) -> None:
+    """One start, one request, one reload and one stop: gunicorn's hooks in gunicorn's order."""
+    server = serve("trouble:app", "--threads", threads, cwd=folder, workers=1)
+    assert ask(server.address, GET).status == 200
+    hooks.wait_for("post_request")
+    assert hooks.lines() == [
+        "nworkers_changed arbiter 1 None",
+        "on_starting arbiter True 1",
+        "when_ready arbiter 1",
+        "pre_fork arbiter [booting] 1",
+        "post_fork worker True False",
+        "post_worker_init worker True True",
+        "pre_request worker GET /hello?a=1 /hello a=1",
+        "post_request worker GET /hello 200 OK 200 6",
+    ]
+    hooks.trace.unlink()
+    server.signal(signal.SIGHUP)
+    hooks.wait_for("worker_exit", "child_exit")
+    assert hooks.names()[:3] == ["nworkers_changed", "on_reload", "pre_fork"]
+    assert "pre_fork arbiter [booting] 2" in hooks.lines()
+    assert "worker_exit worker False" in hooks.lines()
+    assert "child_exit arbiter False" in hooks.lines()
+    hooks.trace.unlink()
+    server.signal(signal.SIGTERM)
+    assert server.wait_exit() == 0
+    assert hooks.names() == ["worker_exit", "child_exit", "on_exit"]
+
+
+def test_quick_stop_and_count(serve: Serve, hooks: Hooks, folder: Path) -> None:
+    """TTIN and TTOU tell nworkers_changed; a worker that is told to be quick calls worker_int."""
+    server = serve("trouble:app", cwd=folder, workers=1)
+    server.signal(signal.SIGTTIN)
+    server.wait_for_workers(2)
+    server.signal(signal.SIGTTOU)
+    server.wait_for_workers(1)
+    assert "nworkers_changed arbiter 2 1" in hooks.lines()
+    assert "nworkers_changed arbiter 1 2" in hooks.lines()
+    hooks.trace.unlink()
+    server.signal(signal.SIGINT)
+    assert server.wait_exit() == 0
+    assert hooks.names() == ["worker_int", "worker_exit", "child_exit", "on_exit"]
+
+
+def test_timeout_calls_worker_abort(serve: Serve, hooks: Hooks, folder: Path) -> None:
+    """A worker that is ended for want of progress calls worker_abort, then worker_exit."""
+    server = serve("trouble:app", "--timeout", "1", cwd=folder, workers=1)
+    with server.client() as client:
+        client.get("/sleep?seconds=60")
+        hooks.wait_for("worker_abort", "worker_exit", "child_exit")
+    order = [
+        name for name in hooks.names() if name in {"worker_abort", "worker_exit", "child_exit"}
+    ]
+    assert order[:3] == ["worker_abort", "worker_exit", "child_exit"]
+
+
+STARTING = ["nworkers_changed", "on_starting", "when_ready"]
+
+
+@pytest.mark.parametrize("hook", STARTING)
+def test_hook_that_fails_ends_the_start(hooks: Hooks, folder: Path, hook: str) -> None:
+    """A hook that raises while the server starts ends it with status 1, and says where."""
+    hooks.configure(
+        f"def {hook}(*arguments): raise ValueError('no such luck')\n".replace(
+            "*arguments", {"nworkers_changed": "a, b, c"}.get(hook, "a")
+        )
+    )
+    done = run_to_end("trouble:app", cwd=folder)
+    assert done.returncode == 1
+    assert f"Exception in {hook} hook" in done.stderr
+    assert "ValueError: no such luck" in done.stderr
+    assert "post_fork" not in hooks.names()
+
+
+@pytest.mark.parametrize("hook", ["pre_fork", "child_exit", "post_request", "worker_exit"])
+def test_hook_that_fails_later_is_reported_and_survived(
+    serve: Serve, hooks: Hooks, folder: Path, hook: str
+) -> None:
+    """A hook that raises while the server runs is a traceback in the log; requests are answered."""
+    parameters = {"post_request": "a, b, c, d"}.get(hook, "a, b")
+    hooks.configure(f"def {hook}({parameters}): raise ValueError('no such luck')\n")
+    server = serve("trouble:app", cwd=folder, workers=1)
+    assert ask(server.address, GET).status == 200
+    server.signal(signal.SIGHUP)
+    server.wait_for_log("Reload complete")
+    server.wait_for_log(f"Exception in {hook} hook")
+    assert ask(server.address, GET).status == 200
+
+
+def test_pre_request_that_fails_is_the_requests_error(
+    serve: Serve, hooks: Hooks, folder: Path
+) -> None:
+    """What pre_request raises is answered like an application's exception: 500, and logged."""
+    hooks.configure("def pre_request(worker, req): raise ValueError('no such luck')\n")
+    server = serve("trouble:app", cwd=folder, workers=1)
+    assert ask(server.address, GET).status == 500
+    server.wait_for_log("Error handling request GET /hello")
+
+
+@pytest.mark.parametrize("hook", ["post_fork", "post_worker_init"])
+def test_hook_that_fails_in_a_booting_worker(hooks: Hooks, folder: Path, hook: str) -> None:
+    """A worker whose first hooks raise has failed to boot: status 3, as in gunicorn."""
+    parameters = "a" if hook == "post_worker_init" else "a, b"
+    hooks.configure(f"def {hook}({parameters}): raise ValueError('no such luck')\n")
+    done = run_to_end("trouble:app", cwd=folder)
+    assert done.returncode == 3
+    assert "Exception in worker process" in done.stderr
+    assert "ValueError: no such luck" in done.stderr
+
+
+WRONG = {
+    "post_fork = 'nowhere'": "'nowhere' is not import string",
+    "post_fork = 'os.no_such'": "Can not load 'no_such' from 'os'",
+    "post_fork = 5": "Value is not callable: 5",
+    "def post_fork(server): pass": "Value must have an arity of: 2",
+    "def post_request(worker): pass": "Value must have an arity of: 4",
+}
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_what_is_no_hook_is_refused(folder: Path, line: str) -> None:
+    """A hook that cannot be called as it would be is refused at the start, by name."""
+    (folder / "winghorn.conf.py").write_text(line + "\n")
+    done = run_to_end("trouble:app", cwd=folder)
+    assert done.returncode == 1
+    assert WRONG[line] in done.stderr
+    assert "setting 'post_" in done.stderr
+
+
+def test_hooks_of_fewer_arguments_and_by_name(serve: Serve, folder: Path) -> None:
+    """post_request may take two or three arguments; a hook may be named by its dotted path."""
+    (folder / "my_hooks.py").write_text(
+        "def post_fork(server, worker): worker.log.info('by name')\n"
+    )
+    (folder / "winghorn.conf.py").write_text(
+        "post_fork = 'my_hooks.post_fork'\n"
+        "def post_request(worker, req): worker.log.info('two arguments: %s', req.path)\n"
+    )
+    server = serve("trouble:app", cwd=folder, workers=1)
+    server.wait_for_log("by name")
+    assert ask(server.address, GET).status == 200
+    server.wait_for_log("two arguments: /hello")
+
+
+# ---- max_requests ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_max_requests_replaces_the_worker(serve: Serve, threads: str) -> None:
+    """After max_requests a worker goes, its successor first; every request is answered."""
+    server = serve("trouble:app", "--max-requests", "5", "--threads", threads, workers=1)
+    first = server.workers()[0]
+    wait_until(
+        lambda: ask(server.address, GET).status == 200 and first not in server.workers(),
+        "the first worker is replaced",
+    )
+    server.wait_for_log("Autorestarting worker after current request.")
+    assert "exited with code" not in server.log.text
+
+
+def test_jitter_needs_no_limit(serve: Serve) -> None:
+    """Jitter alone replaces nobody; with a limit a worker outlives it by at most as much."""
+    server = serve("trouble:app", "--max-requests-jitter", "5", workers=1)
+    first = server.workers()
+    for _ in range(20):
+        assert ask(server.address, GET).status == 200
+    assert server.workers() == first
