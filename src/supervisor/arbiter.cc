@@ -23,8 +23,10 @@
 #include "core/net/lifeline.h"
 #include "core/scoreboard/scoreboard.h"
 #include "supervisor/listener_set.h"
+#include "supervisor/notify.h"
 #include "supervisor/obituary.h"
 #include "supervisor/oom_kills.h"
+#include "supervisor/pidfile.h"
 #include "supervisor/policy.h"
 #include "supervisor/signals.h"
 
@@ -86,6 +88,7 @@ class Arbiter {
   void open_channel();
   bool pause(Millis patience);
   bool stop_is_waiting();
+  int give_up_start();
   int say_goodbye();
 
   void turn();
@@ -102,6 +105,8 @@ class Arbiter {
   void remove_one();
   void reopen_logs();
   void say_worker_count();
+  void tell_systemd();
+  static void heard_by_systemd(const Status& sent);
 
   void reap();
   void note_stop(pid_t pid, int wait_status);
@@ -143,6 +148,9 @@ class Arbiter {
   Wanted wanted_;
   std::unordered_map<pid_t, Fd> lifelines_;
   OomLedger oom_ledger_;
+  Pidfile pidfile_;
+  const Notifier notifier_ = Notifier::from_environment();
+  bool said_ready_ = false;
   std::vector<int> untreated_;  // signals taken from the pipe
   bool hup_waits_ = false;
   bool finished_ = false;
@@ -170,18 +178,25 @@ int Arbiter::run() {
     return kCannotStart;
   }
   log::info("Starting winghorn {}", WINGHORN_VERSION);
-  if (!allows(hooks_.starting)) return kCannotStart;
-  if (!open_listeners()) return stop_is_waiting() ? say_goodbye() : kCannotStart;
+  if (Status made = pidfile_.create(current_->settings.pidfile); !made) {
+    log::error("Can't start: {}", made.error().text());
+    return kCannotStart;
+  }
+  if (!allows(hooks_.starting)) return give_up_start();
+  if (!open_listeners()) return stop_is_waiting() ? say_goodbye() : give_up_start();
   open_channel();
   log::debug("Arbiter booted");
   log::info("Listening at: {} ({})", listeners_.display(current_->addresses), ::getpid());
   log::info("Using worker: {}", current_->settings.worker_class);
-  if (!allows(hooks_.ready)) {
-    listeners_.close_all();
-    return kCannotStart;
-  }
+  if (!allows(hooks_.ready)) return give_up_start();
   while (!finished_) turn();
   return say_goodbye();
+}
+
+int Arbiter::give_up_start() {
+  listeners_.close_all();
+  pidfile_.remove();
+  return kCannotStart;
 }
 
 bool Arbiter::open_listeners() {
@@ -229,6 +244,7 @@ int Arbiter::say_goodbye() {
   log::say(level, "Shutting down: Master");
   if (exit_code_ == kWorkerFailedToBoot) log::say(level, "Reason: Worker failed to boot.");
   if (exit_code_ == kAppFailedToLoad) log::say(level, "Reason: App failed to load.");
+  pidfile_.remove();
   call(hooks_.stopped);
   return exit_code_;
 }
@@ -250,6 +266,7 @@ void Arbiter::turn() {
     plan.wake = plan.wake ? std::min(*plan.wake, due) : due;
   }
   say_worker_count();
+  tell_systemd();
   wait(plan.wake);
 }
 
@@ -291,6 +308,7 @@ void Arbiter::stop(bool quick) {
   // The workers have their own copies and take what is queued; nobody new is let in to be disappointed.
   listeners_.close_all();
   hup_waits_ = false;
+  heard_by_systemd(notifier_.say("STOPPING=1"));
 }
 
 void Arbiter::hang_up() {
@@ -300,6 +318,8 @@ void Arbiter::hang_up() {
 void Arbiter::reload() {
   hup_waits_ = false;
   log::info("Hang up: Master");
+  heard_by_systemd(notifier_.reloading(now()));
+  said_ready_ = false;
   if (!hooks_.reload) return;
   Result<ArbiterSettings> settings = hooks_.reload();
   if (!settings) {
@@ -360,6 +380,7 @@ Status Arbiter::prepare(const Generation& next) {
   };
   if (!listeners_.open(next.addresses, bind)) return Failure{"an address cannot be listened at"};
   Status opened = open_log(next.settings);
+  if (opened) opened = pidfile_.move_to(next.settings.pidfile);
   if (!opened) listeners_.keep_only(current_->addresses, standing_->addresses);
   return opened;
 }
@@ -391,6 +412,24 @@ void Arbiter::say_worker_count() {
   if (said_workers_ == roster_.workers.size()) return;
   said_workers_ = roster_.workers.size();
   log::debug("{} workers", said_workers_);
+}
+
+// READY when as many workers serve as were asked for: what comes after this unit finds them.
+void Arbiter::tell_systemd() {
+  if (!notifier_.is_wanted() || wanted_.stop != Stop::No) return;
+  const auto serves = [this](const WorkerRecord& worker) {
+    return worker.generation == wanted_.generation && worker.is_staying() && !worker.is_booting();
+  };
+  const auto count = static_cast<unsigned>(std::ranges::count_if(roster_.workers, serves));
+  if (!said_ready_ && count >= wanted_.workers) {
+    said_ready_ = true;
+    heard_by_systemd(notifier_.ready(fmt::format("{} workers serve", count)));
+  }
+  if (notifier_.watchdog()) heard_by_systemd(notifier_.say("WATCHDOG=1"));
+}
+
+void Arbiter::heard_by_systemd(const Status& sent) {
+  if (!sent) log::debug("systemd was not told: {}", sent.error().text());
 }
 
 void Arbiter::reap() {
@@ -509,6 +548,9 @@ void Arbiter::abandon(const WorkerRecord& worker, Ending ending) {
   wanted_.workers = wanted_.standing_workers;
   wanted_.generation = roster_.standing;
   listeners_.keep_only(standing_->addresses, standing_->addresses);
+  if (Status moved = pidfile_.move_to(standing_->settings.pidfile); !moved) {
+    log::error("The pid file stays where it is: {}", moved.error().text());
+  }
 }
 
 // What the new worker said of its end is in the new log; whoever reads the old one is told there.
@@ -723,6 +765,9 @@ void Arbiter::wait(std::optional<Instant> wake) {
   std::vector<pollfd> watched{{signals_.fd(), POLLIN, 0}};
   for (const auto& [pid, lifeline] : lifelines_) watched.push_back({lifeline.get(), POLLIN, 0});
   Millis patience = kLongestWait;
+  if (notifier_.watchdog()) {
+    patience = std::min(patience, std::chrono::duration_cast<Millis>(*notifier_.watchdog() / 2));
+  }
   if (wake) patience = std::clamp(std::chrono::ceil<Millis>(*wake - now()), Millis(0), patience);
   if (log::pending() && !log::flush_pending()) patience = std::min(patience, kLogRetry);
   if (patience == Millis(0)) return;

@@ -200,7 +200,6 @@ TO_COME = [
     "preload_app = True",
     "certfile = 'a.pem'",
     "daemon = True",
-    "pidfile = '/tmp/x.pid'",
     "statsd_host = 'localhost:8125'",
     "logconfig_dict = {'version': 1}",
     "def pre_exec(server): pass",

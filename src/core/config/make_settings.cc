@@ -247,6 +247,9 @@ void fill_sockets(Checker& checker, Settings& out) {
   if (checker.list("bind").empty()) {
     checker.object_to("there is no address to listen at; give one, as in 127.0.0.1:8000", "bind");
   }
+  if (const std::string file = checker.text("pidfile"); !file.empty()) {
+    out.pidfile = absolute(file, out.chdir);
+  }
   out.backlog = static_cast<int>(checker.number("backlog"));
   out.umask = static_cast<unsigned>(checker.number("umask"));
 }

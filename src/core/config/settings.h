@@ -36,6 +36,8 @@ struct Settings {
   int backlog = 0;
   unsigned umask = 0;  // of Unix sockets
 
+  std::string pidfile;  // absolute; empty: none
+
   // Processes, and what each may hold.
   int workers = 0;                               // 0: none are started
   WorkerClass worker_class = WorkerClass::Sync;  // Gthread already where threads promoted it

@@ -64,6 +64,7 @@ supervisor::ArbiterSettings arbiter_settings(const nb::object& server,
   }
   made.log_level = log::level_named(settings.loglevel).value_or(log::Level::Info);
   made.log_format = log::format_named(settings.log_format).value_or(log::Format::Text);
+  made.pidfile = settings.pidfile;
   made.config_file = settings.config_file;
   made.warnings = settings.warnings;
   if (std::string warning = spill_warning(spill_directory(settings)); !warning.empty()) {

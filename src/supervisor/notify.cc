@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#include "supervisor/notify.h"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <cstdlib>
+
+#include "core/base/fd.h"
+
+namespace winghorn::supervisor {
+namespace {
+
+std::string_view variable(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? std::string_view() : value;
+}
+
+std::optional<std::uint64_t> number_in(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool is_whole = error == std::errc() && end == text.data() + text.size();
+  return is_whole ? std::optional(number) : std::nullopt;
+}
+
+std::optional<Nanos> watchdog_of_this_process() {
+  const auto interval = number_in(variable("WATCHDOG_USEC"));
+  if (!interval || *interval == 0) return std::nullopt;
+  const std::string_view whose = variable("WATCHDOG_PID");
+  if (!whose.empty() && number_in(whose) != static_cast<std::uint64_t>(::getpid())) {
+    return std::nullopt;
+  }
+  return std::chrono::microseconds(*interval);
+}
+
+}  // namespace
+
+Notifier Notifier::from_environment() {
+  return Notifier(variable("NOTIFY_SOCKET"), watchdog_of_this_process());
+}
+
+Status Notifier::say(std::string_view words) const {
+  if (!is_wanted()) return Nothing{};
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const bool is_address = socket_.front() == '/' || socket_.front() == '@';
+  if (!is_address || socket_.size() >= sizeof(address.sun_path)) {
+    return Failure{fmt::format("NOTIFY_SOCKET={} is neither a path nor @name", socket_)};
+  }
+  std::ranges::copy(socket_, address.sun_path);
+  if (socket_.front() == '@') address.sun_path[0] = '\0';
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + socket_.size());
+  const Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return failure("socket for NOTIFY_SOCKET");
+  const ssize_t sent = ::sendto(socket.get(), words.data(), words.size(), MSG_NOSIGNAL,
+                                reinterpret_cast<const sockaddr*>(&address), size);
+  if (sent < 0) return failure(fmt::format("send to NOTIFY_SOCKET={}", socket_));
+  return Nothing{};
+}
+
+Status Notifier::ready(std::string_view status) const {
+  return say(fmt::format("READY=1\nSTATUS={}\nMAINPID={}", status, ::getpid()));
+}
+
+Status Notifier::reloading(Instant when) const {
+  const auto micros =
+      std::chrono::duration_cast<std::chrono::microseconds>(when.time_since_epoch());
+  return say(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", micros.count()));
+}
+
+}  // namespace winghorn::supervisor
