@@ -131,7 +131,7 @@ def load_generation(argv: list[str], directory: str) -> Generation:
         put_first(directory)
         config = _config_file(given, in_variable, variable, directory)
         sources = [
-            *_environment(rows),
+            *environment_values(rows),
             *_tagged(config.values, "config file", config.name),
             *_tagged(in_variable, "arguments variable", variable),
             *_tagged(given, "command line", ""),
@@ -162,12 +162,15 @@ def _tagged(values: dict[str, Any], origin: Origin, where: str) -> Iterator[Give
         yield (name, value, origin, where)
 
 
-def _environment(rows: list[SettingRow]) -> Iterator[Given]:
+def environment_values(rows: list[SettingRow]) -> list[Given]:
+    """The settings that environment variables give."""
+    found: list[Given] = []
     for row in rows:
         variable = row["variable"]
         if variable and variable in os.environ:
             value = row["variable_prefix"] + os.environ[variable]
-            yield (row["name"], value, "environment", variable)
+            found.append((row["name"], value, "environment", variable))
+    return found
 
 
 def _arguments_variable(rows: list[SettingRow]) -> tuple[str, dict[str, Any]]:

@@ -59,13 +59,19 @@ class Worker:
 class Server:
     """gunicorn's Arbiter, as far as hooks look at it.
 
-    `load` reads the configuration again, for HUP; it raises what is wrong.
+    `load` reads the configuration again, for HUP; it raises what is wrong. `load_application` is
+    what a worker calls to have its application.
     """
 
     WORKER_BOOT_ERROR = app_loader.WORKER_FAILED_TO_BOOT
     APP_LOAD_ERROR = app_loader.APP_FAILED_TO_LOAD
 
-    def __init__(self, generation: Generation, load: Callable[[], Generation]) -> None:
+    def __init__(
+        self,
+        generation: Generation,
+        load: Callable[[], Generation],
+        load_application: Callable[[Settings], app_loader.Application] | None = None,
+    ) -> None:
         self.generation = generation
         self.cfg = generation.cfg
         self.log = log_bridge.Logger()
@@ -80,6 +86,7 @@ class Server:
         self.worker_age = 0
         self.newborn: Worker | None = None  # between pre_fork and the fork
         self._load = load
+        self._load_application = load_application or app_loader.load_application
         self._has_left = False
 
     @property
@@ -176,7 +183,7 @@ class Server:
     def load_application(self, settings: Settings) -> app_loader.Application:
         """Import the application. Raises BootError, or what post_worker_init raises."""
         worker = self._self()
-        worker.wsgi = app_loader.load_application(settings)
+        worker.wsgi = self._load_application(settings)
         worker.booted = True
         hook = worker.cfg.post_worker_init
         if hook is not None:

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""A server that a program starts itself: gunicorn's ``BaseApplication``.
+
+    class Standalone(BaseApplication):
+        def load_config(self):
+            self.cfg.set("bind", "127.0.0.1:8000")
+
+        def load(self):
+            return my_wsgi_application
+
+    Standalone().run()
+
+``load_config`` runs in the arbiter, at the start and on HUP; ``load`` in each worker.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from winghorn import _core, app_loader
+from winghorn._core import SettingsError
+from winghorn.cli import environment_values, start_directory
+from winghorn.config import Config, Setting, config_of, with_functions
+from winghorn.server import Generation, Server
+
+if TYPE_CHECKING:
+    from winghorn._core import Given, Settings
+
+
+class ConfigDraft(Config):
+    """The configuration while ``load_config`` fills it; checked as a whole later."""
+
+    def __init__(self, whose: str, directory: str) -> None:
+        found = environment_values(_core.settings())
+        super().__init__(_core.make_settings(found, directory, "", []).values())
+        object.__setattr__(self, "given", found)
+        object.__setattr__(self, "whose", whose)
+
+    def set(self, name: str, value: Any) -> None:
+        """Give a setting its value. Raises AttributeError for a name that is none."""
+        if name not in self.settings:
+            raise AttributeError(f"No configuration setting for: {name}")
+        self.settings[name] = Setting(name, self.settings[name].section, value)
+        given: list[Given] = self.__dict__["given"]
+        given.append((name, value, "config file", self.__dict__["whose"]))
+
+    def checked(self, directory: str) -> Generation:
+        """What was set, checked. Raises SettingsError."""
+        values = list(with_functions(self.__dict__["given"]))
+        settings = _core.make_settings(values, directory, "", [])
+        return Generation(settings, config_of(settings, values))
+
+
+class BaseApplication:
+    """Subclass it, give it ``load_config`` and ``load``, and call ``run``."""
+
+    def __init__(self, usage: str | None = None, prog: str | None = None) -> None:
+        self.usage = usage
+        self.prog = prog
+        self._directory = start_directory()
+        self.cfg: Config = self._configured()
+
+    def load_config(self) -> None:
+        """Set what is to be other than its default, by ``self.cfg.set(name, value)``."""
+        raise NotImplementedError
+
+    def load(self) -> Any:
+        """The WSGI application. Called once in each worker."""
+        raise NotImplementedError
+
+    def run(self) -> NoReturn:
+        """Serve until told to stop; ends the program with the server's exit status."""
+        try:
+            generation = self._generation()
+        except SettingsError as error:
+            for complaint in error.args:
+                print(f"Error: {complaint}", file=sys.stderr)
+            sys.exit(1)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        sys.exit(_core.serve(Server(generation, self._reload, self._load_in_worker)))
+
+    def _configured(self) -> ConfigDraft:
+        draft = ConfigDraft(f"{type(self).__name__}.load_config()", self._directory)
+        self.cfg = draft
+        self.load_config()
+        return draft
+
+    def _generation(self) -> Generation:
+        draft = self.cfg
+        assert isinstance(draft, ConfigDraft)
+        return draft.checked(self._directory)
+
+    def _reload(self) -> Generation:
+        self.cfg = self._configured()
+        return self._generation()
+
+    def _load_in_worker(self, settings: Settings) -> app_loader.Application:
+        app_loader.prepare(settings)
+        application = self.load()
+        if not callable(application):
+            raise app_loader.BootError(
+                app_loader.APP_FAILED_TO_LOAD,
+                f"Application object must be callable. {type(self).__name__}.load() returned "
+                f"an object of type {type(application).__name__!r}.",
+            )
+        return application  # type: ignore[no-any-return]
