@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from winghorn import _core, app_loader, log_bridge
 from winghorn.config import Config, positional_count
+from winghorn.reloader import Reloader
 from winghorn.request_hooks import RequestHooks
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Worker:
         self.aborted = False
         self.alive = True
         self.wsgi: app_loader.Application | None = None
+        self.reloader: Reloader | None = None
 
     @property
     def nr(self) -> int:
@@ -131,6 +133,8 @@ class Server:
         """Before sockets are opened. False: a hook has stopped the start."""
         self.pid = os.getpid()
         log_bridge.install(_core.say, _core.log_level(), _core.say_access)
+        if self.cfg.reload:
+            self.log.warning("Reloader is on. Use in development only!")
         return self._run("on_starting", self)
 
     def ready(self) -> bool:
@@ -185,10 +189,25 @@ class Server:
         worker = self._self()
         worker.wsgi = self._load_application(settings)
         worker.booted = True
+        if worker.cfg.reload:
+            self._watch_files(settings)
         hook = worker.cfg.post_worker_init
         if hook is not None:
             hook(worker)
         return worker.wsgi
+
+    def _watch_files(self, settings: Settings) -> None:
+        """Have the arbiter reload when a file changes: code that does not load replaces nobody."""
+        worker = self._self()
+
+        def changed(path: str) -> None:
+            worker.log.info("Worker reloading: %s modified", path)
+            self._watch_files(settings)  # this worker stays if the new code is of no use
+            os.kill(worker.ppid, signal.SIGHUP)
+
+        extra, engine = settings.reload_extra_files, worker.cfg.reload_engine
+        worker.reloader = Reloader(changed, extra, engine)
+        worker.reloader.start()
 
     def request_hooks(self) -> RequestHooks | None:
         """What is called around each request; None when there is nothing to call."""

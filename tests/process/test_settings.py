@@ -203,7 +203,6 @@ TO_COME = [
     "statsd_host = 'localhost:8125'",
     "logconfig_dict = {'version': 1}",
     "def pre_exec(server): pass",
-    "reload = True",
 ]
 
 

@@ -221,6 +221,20 @@ void fill_start(Checker& checker, const Start& start, Settings& out) {
   }
 }
 
+// Relative to where the server was started, not to chdir; as gunicorn has it.
+void fill_reload(Checker& checker, const Start& start, Settings& out) {
+  out.reload = checker.flag("reload");
+  for (const std::string& file : checker.list("reload_extra_files")) {
+    std::error_code ignored;
+    const std::string whole = absolute(file, start.directory);
+    const bool is_pattern = file.find_first_of("*?[") != std::string::npos;
+    if (!is_pattern && !std::filesystem::exists(whole, ignored)) {
+      checker.object_to(fmt::format("File {} does not exists.", file), "reload_extra_files");
+    }
+    out.reload_extra_files.push_back(whole);
+  }
+}
+
 void fill_environment(Checker& checker, Settings& out) {
   for (const std::string& entry : checker.list("raw_env")) {
     const std::size_t equals = entry.find('=');
@@ -412,6 +426,7 @@ std::variant<LoadedSettings, Complaints> make_settings(std::span<const Given> gi
   LoadedSettings loaded;
   Settings& out = loaded.settings;
   fill_start(checker, start, out);
+  fill_reload(checker, start, out);
   fill_environment(checker, out);
   fill_sockets(checker, out);
   fill_workers(checker, out);

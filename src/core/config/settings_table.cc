@@ -30,8 +30,6 @@ constexpr std::string_view kHttp2 = "HTTP/2";
 constexpr std::string_view kDirty = "Dirty Arbiters";
 constexpr std::string_view kControl = "Control";
 
-constexpr std::string_view kNoReload =
-    "there is no reloader; after a change of code send the arbiter a HUP: kill -HUP PID";
 constexpr std::string_view kNoAsgi = "only WSGI applications are served";
 constexpr std::string_view kNoDaemon =
     "winghorn stays in the foreground; let systemd or a container run it";
@@ -196,14 +194,14 @@ constexpr auto kSettings = std::to_array<Setting>({
 
     // ---- Debugging
     {.name = "reload", .section = kDebugging, .flags = "--reload",
-     .kind = Kind::Flag, .fallback = false, .availability = kNotYet, .reason = kNoReload,
-     .help = "Restart workers when the application's files change."},
+     .kind = Kind::Flag, .fallback = false,
+     .help = "Reload when a file of the application has changed, as HUP does; for development."},
     {.name = "reload_engine", .section = kDebugging, .flags = "--reload-engine", .metavar = "STRING",
-     .kind = Kind::Choice, .fallback = "auto", .choices = "auto poll inotify", .availability = kNotYet, .reason = kNoReload,
-     .help = "How reload notices changes."},
+     .kind = Kind::Choice, .fallback = "auto", .choices = "auto poll inotify",
+     .help = "How reload notices changes: told by the kernel (inotify), by looking each second (poll), or as it can (auto)."},
     {.name = "reload_extra_files", .section = kDebugging, .flags = "--reload-extra-file", .metavar = "FILES",
-     .kind = Kind::TextList, .fallback = "", .availability = kNotYet, .reason = kNoReload,
-     .help = "More files for reload to watch. May be repeated."},
+     .kind = Kind::TextList, .fallback = "",
+     .help = "More files for reload to watch, or patterns of them (*, ?, [ and **). May be repeated."},
     {.name = "spew", .section = kDebugging, .flags = "--spew",
      .kind = Kind::Flag, .fallback = false, .availability = kNotYet, .reason = "executed lines are not traced",
      .help = "Print every line of Python that is executed."},

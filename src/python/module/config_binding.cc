@@ -290,6 +290,7 @@ void bind_settings_class(nb::module_& module) {
       .def_prop_ro("config_file", reader(&S::config_file, text))
       .def_prop_ro("chdir", reader(&S::chdir, text))
       .def_prop_ro("pythonpath", reader(&S::pythonpath, to_list))
+      .def_prop_ro("reload_extra_files", reader(&S::reload_extra_files, to_list))
       .def_prop_ro("environment", reader(&S::environment, to_dict))
       .def_prop_ro("check_config", reader(&S::check_config, flag))
       .def_prop_ro("print_config", reader(&S::print_config, flag))
