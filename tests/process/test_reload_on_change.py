@@ -51,6 +51,7 @@ def test_change_of_a_module_is_served(serve: Serve, folder: Path, engine: str) -
 def test_mistake_is_no_outage(serve: Serve, folder: Path) -> None:
     """Code that does not load replaces nobody; when it is mended, it does."""
     server = serve("app:app", "--reload", cwd=folder, env=FRESH, workers=1)
+    says(server, b"one")
     (folder / "part.py").write_text("ANSWER = (\n")
     server.wait_for_log("Reload failed: the new worker")
     says(server, b"one")
@@ -65,6 +66,7 @@ def test_extra_files_and_patterns(serve: Serve, folder: Path) -> None:
     server = serve(
         "app:app", "--reload", "--reload-extra-file", "texts/*.txt", cwd=folder, env=FRESH
     )
+    says(server, b"one")
     (folder / "texts" / "a.txt").write_text("another")
     server.wait_for_log(r"Worker reloading: .*/texts/a\.txt modified")
     server.wait_for_log("Reload complete")

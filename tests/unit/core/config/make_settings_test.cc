@@ -134,7 +134,8 @@ TEST(MakeSettings, AnUnsupportedSettingIsRefusedWhereverItStands) {
   EXPECT_EQ(refused({from_command("certfile", text("x.pem"))})[0],
             "setting 'certfile' (--certfile) is not supported by winghorn yet: TLS is not spoken; "
             "let a proxy in front terminate it (from --certfile on the command line)");
-  EXPECT_NE(refused({from_command("reload", true)})[0].find("kill -HUP"), std::string::npos);
+  EXPECT_NE(refused({from_command("daemon", true)})[0].find("let systemd or a container run it"),
+            std::string::npos);
   EXPECT_NE(refused({from_file("pre_exec", function())})[0].find("setting 'pre_exec' is not"),
             std::string::npos);
   EXPECT_EQ(refused({from_file("logconfig_dict",
@@ -153,6 +154,17 @@ TEST(MakeSettings, AHookIsAFunctionThatNobodyHasRefused) {
       << complaint;
   EXPECT_NE(refused({from_file("post_fork", number(5))})[0].find("Value is not callable: 5"),
             std::string::npos);
+}
+
+TEST(MakeSettings, FilesToWatchAreWhereTheServerWasStarted) {
+  EXPECT_EQ(refused({from_file("reload_extra_files", Strings{"no-such.txt"})})[0].find(
+                "File no-such.txt does not exists."),
+            0U);
+  const Settings settings =
+      load({from_file("reload_extra_files", Strings{"no/*.txt", "/dev/null"})}).settings;
+  ASSERT_EQ(settings.reload_extra_files.size(), 2U);
+  EXPECT_TRUE(settings.reload_extra_files[0].starts_with('/'));
+  EXPECT_EQ(settings.reload_extra_files[1], "/dev/null");
 }
 
 TEST(MakeSettings, EveryUnsupportedSettingRefusesAValueOfItsKind) {
