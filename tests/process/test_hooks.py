@@ -188,6 +188,7 @@ def test_hook_that_fails_in_a_booting_worker(hooks: Hooks, folder: Path, hook: s
     assert done.returncode == 3
     assert "Exception in worker process" in done.stderr
     assert "ValueError: no such luck" in done.stderr
+    assert hooks.names()[-3:] == ["worker_exit", "child_exit", "on_exit"]
 
 
 WRONG = {

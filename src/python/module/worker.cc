@@ -284,6 +284,15 @@ int serve(supervisor::WorkerPlace& place, const config::Settings& settings,
   ProcessEvents::end(0);
 }
 
+// Of a worker that did not come to serve. What the hook raises it has logged itself.
+void say_farewell_to(const nb::object& server) {
+  try {
+    server.attr("leave_worker")(false, false);
+  } catch (const nb::python_error& error) {
+    log::error("Exception in leave_worker: {}", gil::text_of(gil::Gil::held(), error.value().ptr()));
+  }
+}
+
 }  // namespace
 
 int run_worker(supervisor::WorkerPlace& place, const nb::object& settings,
@@ -303,6 +312,7 @@ int run_worker(supervisor::WorkerPlace& place, const nb::object& settings,
   } catch (const std::exception& error) {
     log::error("Worker failed to boot: {}", error.what());
   }
+  say_farewell_to(server);
   log::stop_thread();
   return code;
 }
