@@ -247,14 +247,15 @@ class WatchedFiles:
             pattern = str(Path(glob.escape(str(Path.cwd())), path))
             self._patterns.append(pattern)
             self.first_modified(_matches(pattern))
-        if not is_pattern or Path(path).is_file():
-            absolute = _absolute(path)
+        absolute = _absolute(path)
+        if not is_pattern or _signature(absolute) is not None:
             self._named.append(absolute)
             self._first_seen.setdefault(absolute, _signature(absolute))
 
     def named_folders(self) -> list[str]:
         """Names that stand for a folder, in which nothing is watched."""
-        return [path for path in self._named if Path(path).is_dir()]
+        # Path.is_dir() raises what os.path.isdir() takes for no.
+        return [path for path in self._named if os.path.isdir(path)]  # noqa: PTH112
 
     def current(self) -> set[str]:
         """Absolute paths of all that is to be watched now, whether it exists or not."""
@@ -299,7 +300,7 @@ def _matches(pattern: str) -> set[str]:
 
 def _source(path: str) -> str:
     is_compiled = path.endswith((".pyc", ".pyo"))
-    return path[:-1] if is_compiled and Path(path[:-1]).is_file() else path
+    return path[:-1] if is_compiled and _signature(path[:-1]) is not None else path
 
 
 def _absolute(path: str) -> str:

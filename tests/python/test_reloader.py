@@ -402,12 +402,27 @@ def test_a_compiled_module_without_source(tmp_path: Path, watch: Watch, forgotte
     assert look() == str(path)
 
 
+def test_a_module_whose_file_is_relative(
+    tmp_path: Path, watch: Watch, forgotten: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the main program's may be; where that was is where it stays."""
+    path = new(tmp_path / "module.py", "value = 1")
+    import_file(path).__file__ = "module.py"
+    monkeypatch.chdir(tmp_path)
+    look = watch()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    edit(path)
+    assert look() == str(path)
+
+
 def test_modules_with_odd_files_and_what_is_no_module(
     tmp_path: Path, watch: Watch, forgotten: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Hostile:
         @property
         def __dict__(self) -> Any:  # type: ignore[override]
+            sys.modules["imported_by_another_thread"] = ModuleType("meanwhile")
             raise RuntimeError("nobody may look")
 
     things: list[Any] = [None, object(), 5, Hostile(), Hostile, len]
@@ -589,6 +604,22 @@ def begin(told: Told) -> Iterator[Callable[..., Reloader]]:
 engines = pytest.mark.parametrize("engine", ["poll", "inotify"])
 
 
+@pytest.fixture
+def noticed(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set as soon as inotify knows of a modified file, which is told when quiet has come."""
+    seen = threading.Event()
+    news = InotifyEngine.news
+
+    def notice(self: InotifyEngine) -> str | None:
+        path = news(self)
+        if path is not None:
+            seen.set()
+        return path
+
+    monkeypatch.setattr(InotifyEngine, "news", notice)
+    return seen
+
+
 @engines
 def test_a_change_is_told_once(
     tmp_path: Path, told: Told, begin: Callable[..., Reloader], engine: EngineName
@@ -621,22 +652,13 @@ def test_inotify_does_not_wait_for_its_interval(
 
 
 def test_a_checkout_of_many_files_is_told_at_its_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, noticed: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worker that follows would else import some files as they were before."""
     monkeypatch.setattr(reloader, "QUIET_SECONDS", 0.5)
     monkeypatch.setattr(reloader, "SETTLE_SECONDS", PATIENCE)
     first, last = new(tmp_path / "first.ini"), new(tmp_path / "last.ini")
-    noticed, arrived = threading.Event(), threading.Event()
-    news = InotifyEngine.news
-
-    def notice(self: InotifyEngine) -> str | None:
-        path = news(self)
-        if path:
-            noticed.set()
-        return path
-
-    monkeypatch.setattr(InotifyEngine, "news", notice)
+    arrived = threading.Event()
     seen: list[str] = []
 
     def read(_path: str) -> None:
@@ -645,10 +667,12 @@ def test_a_checkout_of_many_files_is_told_at_its_end(
 
     one = Reloader(read, [str(first), str(last)], "inotify")
     one.start()
+    watch = Stopwatch()
     edit(first)
     assert noticed.wait(PATIENCE)
     edit(last)
     assert arrived.wait(PATIENCE)
+    assert watch.seconds >= 0.5
     assert seen == ["one and more"]
     one.join(PATIENCE)
 
@@ -685,6 +709,25 @@ def test_stop_is_prompt(
     edit(path)
     one.stop()
     assert not one.is_alive()
+    assert told.paths == []
+
+
+def test_stop_when_a_change_is_noticed_and_not_told(
+    tmp_path: Path,
+    told: Told,
+    begin: Callable[..., Reloader],
+    noticed: threading.Event,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reloader, "QUIET_SECONDS", PATIENCE)
+    path = new(tmp_path / "settings.ini")
+    one = begin(path, engine="inotify", interval=600)
+    edit(path)
+    assert noticed.wait(PATIENCE)
+    watch = Stopwatch()
+    one.stop()
+    one.join(PATIENCE)
+    assert watch.seconds < SOON
     assert told.paths == []
 
 
@@ -782,6 +825,16 @@ def test_intervals_that_are_none(told: Told, interval: float) -> None:
 def test_engines_that_are_none(told: Told) -> None:
     with pytest.raises(ValueError, match="no reload engine 'kqueue'"):
         Reloader(told, engine="kqueue")  # type: ignore[arg-type]
+
+
+@engines
+def test_names_that_no_file_can_have(
+    tmp_path: Path, told: Told, begin: Callable[..., Reloader], engine: EngineName
+) -> None:
+    path = new(tmp_path / "settings.ini")
+    begin(tmp_path / ("x" * 300), tmp_path / ("x" * 300 + "*"), Path("\ud800"), path, engine=engine)
+    edit(path)
+    assert told.wait() == [str(path)]
 
 
 def test_a_named_folder_is_warned_of(
