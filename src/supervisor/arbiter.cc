@@ -28,6 +28,7 @@
 #include "supervisor/oom_kills.h"
 #include "supervisor/pidfile.h"
 #include "supervisor/policy.h"
+#include "supervisor/process_title.h"
 #include "supervisor/signals.h"
 
 namespace winghorn::supervisor {
@@ -70,6 +71,10 @@ struct Generation {
 };
 using GenerationPtr = std::shared_ptr<const Generation>;
 
+void show_title(std::string_view role, const ArbiterSettings& settings) {
+  set_process_title(fmt::format("winghorn: {} [{}]", role, settings.proc_name));
+}
+
 class Arbiter {
  public:
   Arbiter(ArbiterSettings settings, Hooks hooks, Scoreboard& board, SignalPipe signals)
@@ -106,7 +111,6 @@ class Arbiter {
   void reopen_logs();
   void say_worker_count();
   void tell_systemd();
-  static void heard_by_systemd(const Status& sent);
 
   void reap();
   void note_stop(pid_t pid, int wait_status);
@@ -149,8 +153,7 @@ class Arbiter {
   std::unordered_map<pid_t, Fd> lifelines_;
   OomLedger oom_ledger_;
   Pidfile pidfile_;
-  const Notifier notifier_ = Notifier::from_environment();
-  bool said_ready_ = false;
+  ServiceNotices systemd_{Notifier::from_environment()};
   std::vector<int> untreated_;  // signals taken from the pipe
   bool hup_waits_ = false;
   bool finished_ = false;
@@ -189,6 +192,7 @@ int Arbiter::run() {
   log::info("Listening at: {} ({})", listeners_.display(current_->addresses), ::getpid());
   log::info("Using worker: {}", current_->settings.worker_class);
   if (!allows(hooks_.ready)) return give_up_start();
+  show_title("master", current_->settings);
   while (!finished_) turn();
   return say_goodbye();
 }
@@ -308,7 +312,7 @@ void Arbiter::stop(bool quick) {
   // The workers have their own copies and take what is queued; nobody new is let in to be disappointed.
   listeners_.close_all();
   hup_waits_ = false;
-  heard_by_systemd(notifier_.say("STOPPING=1"));
+  systemd_.stop_begins();
 }
 
 void Arbiter::hang_up() {
@@ -318,8 +322,7 @@ void Arbiter::hang_up() {
 void Arbiter::reload() {
   hup_waits_ = false;
   log::info("Hang up: Master");
-  heard_by_systemd(notifier_.reloading(now()));
-  said_ready_ = false;
+  systemd_.reload_begins(now());
   if (!hooks_.reload) return;
   Result<ArbiterSettings> settings = hooks_.reload();
   if (!settings) {
@@ -343,6 +346,7 @@ void Arbiter::reload() {
   listeners_.keep_only(current_->addresses, standing_->addresses);
   wanted_.generation = ++newest_generation_;
   wanted_.generation_began = now();
+  show_title("master", current_->settings);
   call(hooks_.reloaded);
 }
 
@@ -414,22 +418,12 @@ void Arbiter::say_worker_count() {
   log::debug("{} workers", said_workers_);
 }
 
-// READY when as many workers serve as were asked for: what comes after this unit finds them.
 void Arbiter::tell_systemd() {
-  if (!notifier_.is_wanted() || wanted_.stop != Stop::No) return;
   const auto serves = [this](const WorkerRecord& worker) {
     return worker.generation == wanted_.generation && worker.is_staying() && !worker.is_booting();
   };
-  const auto count = static_cast<unsigned>(std::ranges::count_if(roster_.workers, serves));
-  if (!said_ready_ && count >= wanted_.workers) {
-    said_ready_ = true;
-    heard_by_systemd(notifier_.ready(fmt::format("{} workers serve", count)));
-  }
-  if (notifier_.watchdog()) heard_by_systemd(notifier_.say("WATCHDOG=1"));
-}
-
-void Arbiter::heard_by_systemd(const Status& sent) {
-  if (!sent) log::debug("systemd was not told: {}", sent.error().text());
+  const auto serving = std::ranges::count_if(roster_.workers, serves);
+  systemd_.tell(static_cast<unsigned>(serving), wanted_.workers);
 }
 
 void Arbiter::reap() {
@@ -547,6 +541,7 @@ void Arbiter::abandon(const WorkerRecord& worker, Ending ending) {
   adopt(standing_);
   wanted_.workers = wanted_.standing_workers;
   wanted_.generation = roster_.standing;
+  show_title("master", standing_->settings);
   listeners_.keep_only(standing_->addresses, standing_->addresses);
   if (Status moved = pidfile_.move_to(standing_->settings.pidfile); !moved) {
     log::error("The pid file stays where it is: {}", moved.error().text());
@@ -755,6 +750,7 @@ void Arbiter::become_worker(WorkerPlace place, const ArbiterSettings& settings) 
                ::getpid());
   }
   log::attach_ring(board_.log_ring(place.seat));
+  show_title("worker", settings);
   log::info("Booting worker with pid: {}", ::getpid());
   const int code = settings.worker_main(place);
   log::info("Worker exiting (pid: {})", ::getpid());
@@ -764,10 +760,7 @@ void Arbiter::become_worker(WorkerPlace place, const ArbiterSettings& settings) 
 void Arbiter::wait(std::optional<Instant> wake) {
   std::vector<pollfd> watched{{signals_.fd(), POLLIN, 0}};
   for (const auto& [pid, lifeline] : lifelines_) watched.push_back({lifeline.get(), POLLIN, 0});
-  Millis patience = kLongestWait;
-  if (notifier_.watchdog()) {
-    patience = std::min(patience, std::chrono::duration_cast<Millis>(*notifier_.watchdog() / 2));
-  }
+  Millis patience = systemd_.longest_silence(kLongestWait);
   if (wake) patience = std::clamp(std::chrono::ceil<Millis>(*wake - now()), Millis(0), patience);
   if (log::pending() && !log::flush_pending()) patience = std::min(patience, kLogRetry);
   if (patience == Millis(0)) return;

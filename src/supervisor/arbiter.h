@@ -43,6 +43,7 @@ struct ArbiterSettings {
   log::Level log_level = log::Level::Info;
   log::Format log_format = log::Format::Text;
   std::optional<log::AccessFormat> access_format = {};  // none: there is no access log
+  std::string proc_name = {};                           // in process titles
   std::string pidfile = {};                             // empty: none
   std::string config_file = {};                         // that was read; empty: none
   std::vector<std::string> warnings = {};               // what is odd about them

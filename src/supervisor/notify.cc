@@ -13,6 +13,7 @@
 #include <cstdlib>
 
 #include "core/base/fd.h"
+#include "core/log/log.h"
 
 namespace winghorn::supervisor {
 namespace {
@@ -37,6 +38,10 @@ std::optional<Nanos> watchdog_of_this_process() {
     return std::nullopt;
   }
   return std::chrono::microseconds(*interval);
+}
+
+void note_unsaid(const Status& sent) {
+  if (!sent) log::debug("systemd was not told: {}", sent.error().text());
 }
 
 }  // namespace
@@ -72,6 +77,32 @@ Status Notifier::reloading(Instant when) const {
   const auto micros =
       std::chrono::duration_cast<std::chrono::microseconds>(when.time_since_epoch());
   return say(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", micros.count()));
+}
+
+// READY when as many workers serve as were asked for: what comes after this unit finds them.
+void ServiceNotices::tell(unsigned serving, unsigned wanted) {
+  if (said_stopping_) return;
+  if (!said_ready_ && serving >= wanted) {
+    said_ready_ = true;
+    note_unsaid(notifier_.ready(fmt::format("{} workers serve", serving)));
+  }
+  if (notifier_.watchdog()) note_unsaid(notifier_.say("WATCHDOG=1"));
+}
+
+void ServiceNotices::reload_begins(Instant when) {
+  said_ready_ = false;
+  note_unsaid(notifier_.reloading(when));
+}
+
+void ServiceNotices::stop_begins() {
+  if (said_stopping_) return;
+  said_stopping_ = true;
+  note_unsaid(notifier_.say("STOPPING=1"));
+}
+
+Millis ServiceNotices::longest_silence(Millis most) const {
+  if (!notifier_.watchdog()) return most;
+  return std::min(most, std::chrono::duration_cast<Millis>(*notifier_.watchdog() / 2));
 }
 
 }  // namespace winghorn::supervisor

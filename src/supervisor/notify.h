@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/base/clock.h"
 #include "core/base/result.h"
@@ -34,6 +35,24 @@ class Notifier {
  private:
   std::string socket_;
   std::optional<Nanos> watchdog_;
+};
+
+// What the arbiter says to it, each thing once. What cannot be said is a line for debugging.
+class ServiceNotices {
+ public:
+  explicit ServiceNotices(Notifier notifier) : notifier_(std::move(notifier)) {}
+
+  // In each turn of the loop: `serving` of `wanted` workers take requests.
+  void tell(unsigned serving, unsigned wanted);
+  void reload_begins(Instant when);
+  void stop_begins();
+  // How long the loop may be without a turn.
+  Millis longest_silence(Millis most) const;
+
+ private:
+  Notifier notifier_;
+  bool said_ready_ = false;
+  bool said_stopping_ = false;
 };
 
 }  // namespace winghorn::supervisor

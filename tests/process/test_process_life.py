@@ -139,3 +139,24 @@ def test_reload_that_fails_is_ready_again(serve: Serve, systemd: Systemd, tmp_pa
     server.signal(signal.SIGHUP)
     assert systemd.next_other_than()[0] == "RELOADING=1"
     assert systemd.next_other_than()[0] == "READY=1"
+
+
+# ---- process titles -------------------------------------------------------------------------
+
+
+def title(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode()
+
+
+def test_process_titles(serve: Serve, tmp_path: Path) -> None:
+    """ps shows which is the arbiter and which a worker, by proc_name or else the application."""
+    config = tmp_path / "conf.py"
+    config.write_text("")
+    server = serve("trouble:app", "-c", str(config), workers=1)
+    assert ask(server.address, GET).status == 200
+    assert title(server.pid) == "winghorn: master [trouble:app]"
+    assert title(server.workers()[0]) == "winghorn: worker [trouble:app]"
+    config.write_text("proc_name = 'shop'\n")
+    server.signal(signal.SIGHUP)
+    server.wait_for_log("Reload complete")
+    assert title(server.pid) == "winghorn: master [shop]"

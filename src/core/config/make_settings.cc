@@ -216,6 +216,8 @@ void fill_start(Checker& checker, const Start& start, Settings& out) {
   if (!out.wsgi_app.empty() && !checker.given("default_proc_name")) {
     checker.replace("default_proc_name", out.wsgi_app);
   }
+  const std::string proc_name = checker.text("proc_name");
+  out.proc_name = proc_name.empty() ? checker.text("default_proc_name") : proc_name;
   for (const std::string& folder : split(checker.text("pythonpath"), ',')) {
     out.pythonpath.push_back(absolute(folder, out.chdir));
   }

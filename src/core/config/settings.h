@@ -38,7 +38,8 @@ struct Settings {
   int backlog = 0;
   unsigned umask = 0;  // of Unix sockets
 
-  std::string pidfile;  // absolute; empty: none
+  std::string pidfile;    // absolute; empty: none
+  std::string proc_name;  // in process titles
 
   // Processes, and what each may hold.
   int workers = 0;                               // 0: none are started

@@ -40,7 +40,6 @@ constexpr std::string_view kNoPythonLogging =
     "the log is written without Python's logging configuration";
 constexpr std::string_view kNoSyslog = "nothing is sent to syslog; log to stderr or a file";
 constexpr std::string_view kNoStatsd = "nothing is sent to statsd";
-constexpr std::string_view kNoTitles = "process titles are not set";
 constexpr std::string_view kNoTls = "TLS is not spoken; let a proxy in front terminate it";
 constexpr std::string_view kNoHttp2 = "only HTTP/1 is spoken";
 constexpr std::string_view kNoDirty = "there are no dirty arbiters";
@@ -367,10 +366,9 @@ constexpr auto kSettings = std::to_array<Setting>({
 
     // ---- Process Naming
     {.name = "proc_name", .section = kNaming, .flags = "-n --name", .metavar = "STRING",
-     .availability = kNotYet, .reason = kNoTitles,
-     .help = "The name in process titles."},
+     .help = "The name in process titles: winghorn: master [NAME]. Without it, the application's."},
     {.name = "default_proc_name", .section = kNaming,
-     .fallback = "winghorn", .availability = kMoot, .reason = kNoTitles,
+     .fallback = "winghorn",
      .help = "The name in process titles when proc_name is not given: the application's."},
 
     // ---- Server Hooks

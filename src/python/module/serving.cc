@@ -28,7 +28,7 @@ namespace {
 // Calls a method of the server object. It reports itself what a user's hook raises; what reaches us is
 // a fault of its own, and not to be lost.
 template <class... Arguments>
-nb::object tell(const nb::object& server, const char* method, Arguments... arguments) {
+nb::object tell(const nb::object& server, const char* method, const Arguments&... arguments) {
   try {
     return server.attr(method)(arguments...);
   } catch (nb::python_error& error) {
@@ -39,7 +39,7 @@ nb::object tell(const nb::object& server, const char* method, Arguments... argum
 }
 
 template <class... Arguments>
-bool ask(const nb::object& server, const char* method, Arguments... arguments) {
+bool ask(const nb::object& server, const char* method, const Arguments&... arguments) {
   return nb::cast<bool>(tell(server, method, arguments...));
 }
 
@@ -64,6 +64,7 @@ supervisor::ArbiterSettings arbiter_settings(const nb::object& server,
   }
   made.log_level = log::level_named(settings.loglevel).value_or(log::Level::Info);
   made.log_format = log::format_named(settings.log_format).value_or(log::Format::Text);
+  made.proc_name = settings.proc_name;
   made.pidfile = settings.pidfile;
   made.config_file = settings.config_file;
   made.warnings = settings.warnings;

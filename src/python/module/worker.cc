@@ -289,7 +289,8 @@ void say_farewell_to(const nb::object& server) {
   try {
     server.attr("leave_worker")(false, false);
   } catch (const nb::python_error& error) {
-    log::error("Exception in leave_worker: {}", gil::text_of(gil::Gil::held(), error.value().ptr()));
+    log::error("Exception in leave_worker: {}",
+               gil::text_of(gil::Gil::held(), error.value().ptr()));
   }
 }
 
