@@ -2,6 +2,7 @@
 #include "supervisor/process_title.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -37,7 +38,9 @@ std::span<char> find_arguments() {
   const std::string_view fields = std::string_view(text).substr(name_end + 2);
   const std::uintptr_t first = field(fields, kArgStart);
   const std::uintptr_t last = field(fields, kArgEnd);
-  if (first == 0 || last <= first) return {};
+  // Under an emulator (valgrind) these are its own arguments, not ours.
+  const bool is_ours = first == reinterpret_cast<std::uintptr_t>(program_invocation_name);
+  if (!is_ours || last <= first) return {};
   // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel gives the address as a number
   return {reinterpret_cast<char*>(first), static_cast<std::size_t>(last - first)};
 }

@@ -453,14 +453,6 @@ def test_access_log_on_stdout(serve: Serve) -> None:
     server.wait_for_out(r'127\.0\.0\.1 - - \[.*\] "GET / HTTP/1\.1" 200 ')
 
 
-def test_reload_is_refused_with_the_command_to_use() -> None:
-    """--reload is refused for now, and the message gives the kill -HUP line."""
-    done = run_to_end("--reload", "--bind", "127.0.0.1:0", "hello:app")
-    assert done.returncode in (1, 2)
-    assert "--reload" in done.stderr
-    assert "kill -HUP" in done.stderr
-
-
 def test_keep_alive_lasts_for_more_than_a_minute() -> None:
     """The default idle time of a connection is 75 seconds, for `sync` too."""
     done = run_to_end("--help")
