@@ -116,6 +116,7 @@ def test_quick_stop_and_count(serve: Serve, hooks: Hooks, folder: Path) -> None:
     server.wait_for_workers(2)
     server.signal(signal.SIGTTOU)
     server.wait_for_workers(1)
+    hooks.wait_for("child_exit")  # of the one that went
     assert "nworkers_changed arbiter 2 1" in hooks.lines()
     assert "nworkers_changed arbiter 1 2" in hooks.lines()
     hooks.trace.unlink()
