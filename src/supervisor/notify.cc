@@ -7,12 +7,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdlib>
 
 #include "core/base/fd.h"
+#include "core/base/number_text.h"
 #include "core/log/log.h"
 
 namespace winghorn::supervisor {
@@ -23,18 +23,12 @@ std::string_view variable(const char* name) {
   return value == nullptr ? std::string_view() : value;
 }
 
-std::optional<std::uint64_t> number_in(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool is_whole = error == std::errc() && end == text.data() + text.size();
-  return is_whole ? std::optional(number) : std::nullopt;
-}
-
 std::optional<Nanos> watchdog_of_this_process() {
-  const auto interval = number_in(variable("WATCHDOG_USEC"));
+  const auto interval = number_from<std::uint64_t>(variable("WATCHDOG_USEC"));
   if (!interval || *interval == 0) return std::nullopt;
   const std::string_view whose = variable("WATCHDOG_PID");
-  if (!whose.empty() && number_in(whose) != static_cast<std::uint64_t>(::getpid())) {
+  if (!whose.empty() &&
+      number_from<std::uint64_t>(whose) != static_cast<std::uint64_t>(::getpid())) {
     return std::nullopt;
   }
   return std::chrono::microseconds(*interval);

@@ -7,14 +7,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "core/base/fd.h"
+#include "core/base/number_text.h"
 
 namespace winghorn::supervisor {
 namespace {
@@ -27,19 +30,10 @@ pid_t named_in(const std::string& path) {
   if (count <= 0) return 0;
   std::string_view text(buffer.data(), static_cast<std::size_t>(count));
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
-  pid_t pid = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
-  const bool is_whole = error == std::errc() && end == text.data() + text.size();
-  return is_whole && pid > 0 ? pid : 0;
+  return std::max(number_from<pid_t>(text).value_or(0), 0);
 }
 
 bool is_alive(pid_t pid) { return ::kill(pid, 0) == 0 || errno == EPERM; }
-
-std::string folder_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
 
 Status write_to(int file, std::string_view text) {
   const ssize_t count = ::write(file, text.data(), text.size());
@@ -66,10 +60,10 @@ Status check_place(const std::string& path) {
     return Failure{
         fmt::format("Already running on PID {} (or pid file '{}' is stale)", other, path)};
   }
-  struct stat folder{};
-  const std::string name = folder_of(path);
-  if (::stat(name.c_str(), &folder) != 0 || !S_ISDIR(folder.st_mode)) {
-    return Failure{fmt::format("{} doesn't exist. Can't create pidfile.", name)};
+  std::error_code ignored;
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (!std::filesystem::is_directory(folder, ignored)) {
+    return Failure{fmt::format("{} doesn't exist. Can't create pidfile.", folder.string())};
   }
   return Nothing{};
 }

@@ -15,13 +15,11 @@ namespace winghorn::supervisor {
 
 class Pidfile {
  public:
-  // An empty path is no file, and always well.
+  // The path is absolute, or empty for no file, which is always well.
   Status create(const std::string& path);
   // As create(), for another path: the old file goes once the new one is there.
   Status move_to(const std::string& path);
   void remove();
-
-  const std::string& path() const { return path_; }
 
  private:
   std::string path_;

@@ -6,10 +6,10 @@
 #include <sys/un.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 #include "core/base/ascii.h"
+#include "core/base/number_text.h"
 #include "core/config/value.h"
 
 namespace winghorn::config {
@@ -22,10 +22,8 @@ constexpr std::uint16_t kDefaultPort = 8000;
 
 // Decimal digits and nothing else; none if the number is beyond what an int holds.
 std::optional<int> digits(std::string_view text) {
-  int number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || number < 0) return std::nullopt;
-  return number;
+  const std::optional<int> number = number_from<int>(text);
+  return number && *number >= 0 ? number : std::nullopt;
 }
 
 bool all_digits(std::string_view text) {

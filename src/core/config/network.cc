@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
+#include "core/base/number_text.h"
 #include "core/config/value.h"
 
 namespace winghorn::config {
@@ -40,12 +40,9 @@ std::optional<unsigned> mask_length(std::string_view text) {
 
 // "8", or for IPv4 "255.0.0.0".
 std::optional<unsigned> prefix_length(std::string_view text, bool is_v4) {
-  unsigned length = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    return is_v4 ? mask_length(text) : std::nullopt;
-  }
-  return length <= (is_v4 ? 32U : kWidth) ? std::optional(length) : std::nullopt;
+  const std::optional<unsigned> length = number_from<unsigned>(text);
+  if (!length) return is_v4 ? mask_length(text) : std::nullopt;
+  return *length <= (is_v4 ? 32U : kWidth) ? length : std::nullopt;
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <limits>
 
 #include "core/base/ascii.h"
+#include "core/base/number_text.h"
 #include "core/config/address.h"
 #include "core/config/network.h"
 #include "core/config/words.h"
@@ -319,11 +320,8 @@ std::string number_expectation(const Setting& setting) {
 }  // namespace
 
 std::optional<double> decimal_of(std::string_view text) {
-  text = stripped(text);
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool all = error == std::errc() && end == text.data() + text.size();
-  return all && std::isfinite(number) ? std::optional(number) : std::nullopt;
+  const std::optional<double> number = number_from<double>(stripped(text));
+  return number && std::isfinite(*number) ? number : std::nullopt;
 }
 
 std::optional<WorkerClass> worker_class_of(std::string_view name) {

@@ -6,13 +6,15 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdio>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <string_view>
+
+#include "core/base/number_text.h"
 
 namespace winghorn {
 namespace {
@@ -81,12 +83,10 @@ PortHolder find_port_holder(std::uint16_t port) {
   PortHolder found;
   while (const dirent* entry = ::readdir(processes.get())) {
     const std::string_view name(entry->d_name);
-    pid_t pid = 0;
-    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (parsed.ec != std::errc{} || parsed.ptr != name.data() + name.size()) continue;
-    if (found.pid != 0 && pid > found.pid) continue;
+    const std::optional<pid_t> pid = number_from<pid_t>(name);
+    if (!pid || (found.pid != 0 && *pid > found.pid)) continue;
     const std::string process = "/proc/" + std::string(name);
-    if (holds_one_of(process, inodes)) found = {pid, command_of(process)};
+    if (holds_one_of(process, inodes)) found = {*pid, command_of(process)};
   }
   return found;
 }
