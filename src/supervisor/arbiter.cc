@@ -105,7 +105,8 @@ class Arbiter {
   unsigned most_workers() const;
   Status check_room(const ArbiterSettings& settings) const;
   Status prepare(const Generation& next);
-  void adopt(GenerationPtr next);
+  void adopt(GenerationPtr next, unsigned workers);
+  void tell_count(unsigned before);
   void add_one();
   void remove_one();
   void reopen_logs();
@@ -166,10 +167,14 @@ GenerationPtr Arbiter::make_generation(ArbiterSettings settings) const {
   return std::make_shared<const Generation>(Generation{std::move(settings), std::move(addresses)});
 }
 
-void Arbiter::adopt(GenerationPtr next) {
+void Arbiter::adopt(GenerationPtr next, unsigned workers) {
   current_ = std::move(next);
   call(current_->settings.adopted);
-  const unsigned before = std::exchange(wanted_.workers, current_->settings.workers);
+  show_title("master", current_->settings);
+  tell_count(std::exchange(wanted_.workers, workers));
+}
+
+void Arbiter::tell_count(unsigned before) {
   allows(hooks_.count_changed, wanted_.workers, std::optional(before));
 }
 
@@ -177,6 +182,7 @@ int Arbiter::run() {
   say_what_was_read(current_->settings);
   wanted_.workers = wanted_.standing_workers = current_->settings.workers;
   wanted_.generation_began = now();
+  call(current_->settings.adopted);
   if (!allows(hooks_.count_changed, wanted_.workers, std::optional<unsigned>())) {
     return kCannotStart;
   }
@@ -342,11 +348,10 @@ void Arbiter::reload() {
   if (next->addresses != current_->addresses) {
     log::info("Listening at: {}", listeners_.display(next->addresses));
   }
-  adopt(std::move(next));
+  adopt(next, next->settings.workers);
   listeners_.keep_only(current_->addresses, standing_->addresses);
   wanted_.generation = ++newest_generation_;
   wanted_.generation_began = now();
-  show_title("master", current_->settings);
   call(hooks_.reloaded);
 }
 
@@ -391,15 +396,12 @@ Status Arbiter::prepare(const Generation& next) {
 
 void Arbiter::remove_one() {
   const unsigned before = wanted_.workers;
-  if (remove_worker(wanted_)) allows(hooks_.count_changed, wanted_.workers, std::optional(before));
+  if (remove_worker(wanted_)) tell_count(before);
 }
 
 void Arbiter::add_one() {
   const unsigned before = wanted_.workers;
-  if (add_worker(wanted_, most_workers())) {
-    allows(hooks_.count_changed, wanted_.workers, std::optional(before));
-    return;
-  }
+  if (add_worker(wanted_, most_workers())) return tell_count(before);
   log::warning("TTIN is ignored: there are {} workers, and more cannot be configured.",
                wanted_.workers);
 }
@@ -419,11 +421,7 @@ void Arbiter::say_worker_count() {
 }
 
 void Arbiter::tell_systemd() {
-  const auto serves = [this](const WorkerRecord& worker) {
-    return worker.generation == wanted_.generation && worker.is_staying() && !worker.is_booting();
-  };
-  const auto serving = std::ranges::count_if(roster_.workers, serves);
-  systemd_.tell(static_cast<unsigned>(serving), wanted_.workers);
+  systemd_.tell(count_serving(roster_, wanted_.generation), wanted_.workers);
 }
 
 void Arbiter::reap() {
@@ -538,10 +536,8 @@ void Arbiter::abandon(const WorkerRecord& worker, Ending ending) {
       worker.pid, how);
   log::error("{}", text);
   go_back_to_the_old_log(text);
-  adopt(standing_);
-  wanted_.workers = wanted_.standing_workers;
+  adopt(standing_, wanted_.standing_workers);
   wanted_.generation = roster_.standing;
-  show_title("master", standing_->settings);
   listeners_.keep_only(standing_->addresses, standing_->addresses);
   if (Status moved = pidfile_.move_to(standing_->settings.pidfile); !moved) {
     log::error("The pid file stays where it is: {}", moved.error().text());

@@ -5,8 +5,9 @@
 // decided by policy.h, without I/O; this carries it out. Knows processes, not HTTP and not Python: the
 // caller hands in what a worker runs and what an interpreter must do around a fork and a wait.
 // Log lines are gunicorn's; what gunicorn has no line for is said in plain words.
-// Exit status: 0 after a stop that was asked for; 1 when an address cannot be bound or a hook ends the start; 3 or 4 when the first
-// worker of all did not boot; 255 when the arbiter itself cannot go on.
+// Exit status: 0 after a stop that was asked for; 1 when an address cannot be bound, another server has the
+// pid file or a hook ends the start; 3 or 4 when the first worker of all did not boot; 255 when the arbiter
+// itself cannot go on.
 // Fork: run() returns in the arbiter only; a worker leaves by _exit within run().
 // SPDX-License-Identifier: MIT
 #pragma once

@@ -263,6 +263,10 @@ Consequence note_gone(Roster& roster, const Wanted& wanted, pid_t pid, Ending en
   return Consequence::TryAgain;
 }
 
+unsigned count_serving(const Roster& roster, std::uint32_t generation) {
+  return count_staying(roster, generation).ready;
+}
+
 unsigned free_number(const Roster& roster, std::uint32_t generation) {
   const auto is_taken = [&](unsigned number) {
     return std::ranges::any_of(roster.workers, [&](const WorkerRecord& worker) {

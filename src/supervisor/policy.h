@@ -155,6 +155,9 @@ enum class Consequence : std::uint8_t {
 // Takes a dead worker off the roster.
 Consequence note_gone(Roster& roster, const Wanted& wanted, pid_t pid, Ending ending, Instant now);
 
+// How many of that generation take requests and are to stay.
+unsigned count_serving(const Roster& roster, std::uint32_t generation);
+
 // The lowest number that no staying worker of that generation has.
 unsigned free_number(const Roster& roster, std::uint32_t generation);
 

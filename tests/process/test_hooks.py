@@ -125,6 +125,20 @@ def test_quick_stop_and_count(serve: Serve, hooks: Hooks, folder: Path) -> None:
     assert hooks.names() == ["worker_int", "worker_exit", "child_exit", "on_exit"]
 
 
+def test_count_after_a_reload_that_fails(serve: Serve, hooks: Hooks, folder: Path) -> None:
+    """The old generation goes on with the number that it had, and hooks are told that one."""
+    server = serve("trouble:app", cwd=folder, workers=1, env={"PYTHONDONTWRITEBYTECODE": "1"})
+    assert ask(server.address, GET).status == 200
+    server.signal(signal.SIGTTIN)
+    server.wait_for_workers(2)
+    (folder / "trouble.py").write_text("app = (\n")
+    server.signal(signal.SIGHUP)
+    server.wait_for_log("Reload failed: the new worker")
+    told = [line for line in hooks.lines() if line.startswith("nworkers_changed")]
+    counts = ["1 None", "2 1", "1 2", "2 1"]
+    assert told == [f"nworkers_changed arbiter {count}" for count in counts]
+
+
 def test_timeout_calls_worker_abort(serve: Serve, hooks: Hooks, folder: Path) -> None:
     """A worker that is ended for want of progress calls worker_abort, then worker_exit."""
     server = serve("trouble:app", "--timeout", "1", cwd=folder, workers=1)

@@ -57,7 +57,7 @@ class WorkerEvents {
     return false;
   }
   virtual void reopen_logs() = 0;
-  // On the watchdog's thread: the worker was told to go quickly; it has made no progress, and leaves next.
+  // On the watchdog's thread: it was told to go quickly; it has made no progress, and leave() is next.
   virtual void quitting() {}
   virtual void aborting() {}
   // Ends the process at once; never returns.
