@@ -289,6 +289,7 @@ void bind_settings_class(nb::module_& module) {
       .def_prop_ro("wsgi_app", reader(&S::wsgi_app, text))
       .def_prop_ro("config_file", reader(&S::config_file, text))
       .def_prop_ro("chdir", reader(&S::chdir, text))
+      .def_prop_ro("proc_name", reader(&S::proc_name, text))
       .def_prop_ro("pythonpath", reader(&S::pythonpath, to_list))
       .def_prop_ro("reload_extra_files", reader(&S::reload_extra_files, to_list))
       .def_prop_ro("environment", reader(&S::environment, to_dict))

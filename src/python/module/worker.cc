@@ -93,9 +93,6 @@ class ProcessEvents final : public WorkerEvents {
   void aborting() override { farewell_.note_abort(); }
   [[noreturn]] void leave(int code) override {
     farewell_.say_from_elsewhere();
-    end(code);
-  }
-  [[noreturn]] static void end(int code) {
     log::info("Worker exiting (pid: {})", ::getpid());
     log::stop_thread();
     ::_exit(code);
@@ -174,12 +171,12 @@ void watch_application_forks(Engine& engine) {
       });
 }
 
-void start(Engine& engine, int lifeline) {
+void start(Engine& engine, ProcessEvents& events, int lifeline) {
   // The very first request may end this process: it must not look like a boot that failed.
   const auto say_ready = [lifeline] { supervisor::say_ready(lifeline); };
   if (Status started = engine.start(say_ready); !started) {
     log::error("{}", started.error().text());
-    ProcessEvents::end(supervisor::kWorkerFailedToBoot);
+    events.leave(supervisor::kWorkerFailedToBoot);
   }
 }
 
@@ -215,9 +212,9 @@ bool start_one_more(Engine& engine, const nb::module_& helpers, unsigned slot) {
 
 // Serves until the worker is to go.
 void serve_until_told(Engine& engine, const config::Settings& settings, const nb::module_& helpers,
-                      int lifeline) {
+                      ProcessEvents& events, int lifeline) {
   if (settings.worker_class == config::WorkerClass::Sync) {
-    start(engine, lifeline);
+    start(engine, events, lifeline);
     gil::SlotThread main_thread;
     main_thread.let_go();
     return engine.run_slot(0);
@@ -228,7 +225,7 @@ void serve_until_told(Engine& engine, const config::Settings& settings, const nb
   gil::SlotThread main_thread;
   main_thread.let_go();
   engine.await_slots();
-  start(engine, lifeline);
+  start(engine, events, lifeline);
   engine.wait();
 }
 
@@ -243,14 +240,14 @@ int boot_failed(const nb::python_error& error) {
 }
 
 int serve(supervisor::WorkerPlace& place, const config::Settings& settings,
-          const nb::object& server, const nb::object& application, const nb::module_& helpers) {
+          const nb::object& server, Farewell& farewell, const nb::object& application,
+          const nb::module_& helpers) {
   const gil::Gil& gil = gil::Gil::held();
   StackDump dump;
   if (!dump.prepare(gil)) throw nb::python_error();
   const int lifeline = place.lifeline.get();
   Fd signal_pipe(nb::cast<int>(helpers.attr("open_signal_pipe")()));
   std::unique_ptr<Engine> engine;
-  Farewell farewell(server);
   ProcessEvents events(dump, farewell, [&engine, &helpers](unsigned slot) {
     return start_one_more(*engine, helpers, slot);
   });
@@ -274,24 +271,16 @@ int serve(supervisor::WorkerPlace& place, const config::Settings& settings,
   const SignalStack stack;
   handle_crashes(*engine, place.arbiter);
   try {
-    serve_until_told(*engine, settings, helpers, lifeline);
+    serve_until_told(*engine, settings, helpers, events, lifeline);
     farewell.say();
     helpers.attr("end")();
   } catch (const nb::python_error& error) {
     // Threads of ours run: from here the process ends, nothing is unwound.
-    ProcessEvents::end(boot_failed(error));
+    const int code = boot_failed(error);
+    farewell.say();
+    events.leave(code);
   }
-  ProcessEvents::end(0);
-}
-
-// Of a worker that did not come to serve. What the hook raises it has logged itself.
-void say_farewell_to(const nb::object& server) {
-  try {
-    server.attr("leave_worker")(false, false);
-  } catch (const nb::python_error& error) {
-    log::error("Exception in leave_worker: {}",
-               gil::text_of(gil::Gil::held(), error.value().ptr()));
-  }
+  events.leave(0);
 }
 
 }  // namespace
@@ -299,6 +288,7 @@ void say_farewell_to(const nb::object& server) {
 int run_worker(supervisor::WorkerPlace& place, const nb::object& settings,
                const nb::object& server) {
   install_boot_signals(place.board.seat(place.seat), place.arbiter);
+  Farewell farewell(server);
   int code = supervisor::kWorkerFailedToBoot;
   try {
     const auto& loaded = nb::cast<const config::LoadedSettings&>(settings);
@@ -307,13 +297,13 @@ int run_worker(supervisor::WorkerPlace& place, const nb::object& settings,
     if (!wsgi::set_up(gil::Gil::held())) throw nb::python_error();
     server.attr("enter_worker")();
     const nb::object application = server.attr("load_application")(settings);
-    return serve(place, loaded.settings, server, application, helpers);
+    code = serve(place, loaded.settings, server, farewell, application, helpers);
   } catch (const nb::python_error& error) {
     code = boot_failed(error);
   } catch (const std::exception& error) {
     log::error("Worker failed to boot: {}", error.what());
   }
-  say_farewell_to(server);
+  farewell.say();
   log::stop_thread();
   return code;
 }

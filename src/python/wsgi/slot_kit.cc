@@ -84,12 +84,8 @@ void SlotKit::run_between_hooks(const Gil& gil, PyObject* environ) {
   const gil::Names& n = gil::names();
   PyObject* const hooks = call_.config().request_hooks;
   const Ref request = Ref::steal(PyObject_CallMethodOneArg(hooks, n.before, environ));
-  if (request) {
-    call_application(gil, environ);
-  } else {
-    answer_failure(gil, call_);
-  }
-  if (!request) return;
+  if (!request) return answer_failure(gil, call_);
+  call_application(gil, environ);
   call_.slot().published(call_.exchange());
   PyObject* const status = call_.status_object() != nullptr ? call_.status_object() : Py_None;
   PyObject* const headers = call_.headers_object() != nullptr ? call_.headers_object() : Py_None;
