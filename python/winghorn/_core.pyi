@@ -49,6 +49,8 @@ class Settings:
     @property
     def chdir(self) -> str: ...
     @property
+    def proc_name(self) -> str: ...  # the application's where none was given
+    @property
     def pythonpath(self) -> list[str]: ...
     @property
     def reload_extra_files(self) -> list[str]: ...  # absolute

@@ -89,14 +89,19 @@ def load(target: str, worker_class: str = "sync") -> Application:
     application = found if parsed.arguments is None else _call(found, parsed)
     if application is None:
         _fail(APP_FAILED_TO_LOAD, f"Failed to find application object: {parsed.expression!r}")
+    check_callable(application, f"{target!r} is")
+    _refuse_asgi(application, target, worker_class)
+    return application  # type: ignore[no-any-return]
+
+
+def check_callable(application: object, described: str) -> None:
+    """Raises BootError for what no server can call; `described` begins the sentence about it."""
     if not callable(application):
         kind = type(application).__name__
         _fail(
             APP_FAILED_TO_LOAD,
-            f"Application object must be callable. {target!r} is an object of type {kind!r}.",
+            f"Application object must be callable. {described} an object of type {kind!r}.",
         )
-    _refuse_asgi(application, target, worker_class)
-    return application  # type: ignore[no-any-return]
 
 
 def parse(target: str) -> Target:

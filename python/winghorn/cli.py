@@ -60,9 +60,7 @@ def _run(argv: list[str]) -> int:
     try:
         generation = load_generation(argv, directory)
     except SettingsError as error:
-        for complaint in error.args:
-            print(f"Error: {complaint}", file=sys.stderr)
-        return 1
+        return complain(error)
     settings = generation.settings
     if not settings.wsgi_app:
         print(NO_APPLICATION, file=sys.stderr)
@@ -72,10 +70,22 @@ def _run(argv: list[str]) -> int:
         sys.stdout.flush()
     if settings.print_config or settings.check_config:
         return _check(settings)
+    return serve(Server(generation, lambda: _reload(argv, directory)))
+
+
+def complain(error: SettingsError) -> int:
+    """Say what is wrong with the configuration; returns the exit status for that."""
+    for complaint in error.args:
+        print(f"Error: {complaint}", file=sys.stderr)
+    return 1
+
+
+def serve(server: Server) -> int:
+    """Run the server until it is stopped; returns the exit status."""
     # The arbiter has a handler of its own. What stands behind it counts once it is done: a second
     # Ctrl-C must not turn a stop that went well into a death by signal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return _core.serve(Server(generation, lambda: _reload(argv, directory)))
+    return _core.serve(server)
 
 
 def _check(settings: Settings) -> int:

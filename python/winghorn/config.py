@@ -7,6 +7,7 @@ Functions are the objects that the config file gave; all else is plain data.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -43,10 +44,18 @@ class Config:
 
     settings: dict[str, Setting]
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        rows = {row["name"]: row["section"] for row in _core.settings()}
-        settings = {name: Setting(name, rows[name], value) for name, value in values.items()}
+    def __init__(self, made: Settings, values: Mapping[str, Any]) -> None:
+        rows = _rows()
+        settings = {
+            name: Setting(name, rows[name]["section"], value) for name, value in values.items()
+        }
         object.__setattr__(self, "settings", settings)
+        object.__setattr__(self, "made", made)
+
+    def _resolved(self) -> Settings:
+        """What the values come to."""
+        made: Settings = self.__dict__["made"]
+        return made
 
     def __getattr__(self, name: str) -> Any:
         if name == "settings" or name not in self.settings:  # also while it is unpickled
@@ -59,8 +68,7 @@ class Config:
     @property
     def worker_class_str(self) -> str:
         """The worker class as the log names it: gthread where threads made it one."""
-        name: str = self.settings["worker_class"].value
-        return "gthread" if name == "sync" and self.settings["threads"].value > 1 else name
+        return self._resolved().worker_class
 
     @property
     def uid(self) -> int:
@@ -75,14 +83,12 @@ class Config:
     @property
     def proc_name(self) -> str:
         """proc_name, or what stands in for it."""
-        given: str | None = self.settings["proc_name"].value
-        return given if given is not None else str(self.settings["default_proc_name"].value)
+        return self._resolved().proc_name
 
     @property
     def env(self) -> dict[str, str]:
         """raw_env, taken apart."""
-        entries: list[str] = self.settings["raw_env"].value
-        return {name: value for name, _, value in (entry.partition("=") for entry in entries)}
+        return self._resolved().environment
 
     @property
     def is_ssl(self) -> bool:
@@ -93,13 +99,20 @@ class Config:
 def config_of(settings: Settings, given: Iterable[Given]) -> Config:
     """What `settings` were made of: `given`, in ascending precedence, holds the functions."""
     values = settings.values()
-    functions = {row["name"] for row in _core.settings() if row["kind"] == "callable"}
-    for name in functions:
-        values[name] = None
-    for name, value, _origin, _where in given:
-        if name in functions:
-            values[name] = value
-    return Config(values)
+    functions = _hook_rows()
+    values.update(dict.fromkeys(functions))
+    values.update((name, value) for name, value, _, _ in given if name in functions)
+    return Config(settings, values)
+
+
+@functools.cache
+def _rows() -> dict[str, SettingRow]:
+    return {row["name"]: row for row in _core.settings()}
+
+
+@functools.cache
+def _hook_rows() -> dict[str, SettingRow]:
+    return {name: row for name, row in _rows().items() if row["kind"] == "callable"}
 
 
 # ---- hooks, from what the config file says to functions
@@ -110,7 +123,7 @@ def with_functions(given: Iterable[Given]) -> Iterator[Given]:
 
     One that is none becomes an exception that says why; the settings' check refuses it with that.
     """
-    rows = {row["name"]: row for row in _core.settings() if row["kind"] == "callable"}
+    rows = _hook_rows()
     for name, value, origin, where in given:
         yield name, (_function(value, rows[name]) if name in rows else value), origin, where
 

@@ -28,11 +28,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from time import monotonic
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from winghorn.log_bridge import ERROR_LOGGER
 
-__all__ = ["InotifyReloader", "PollReloader", "Reloader", "reloader_engines"]
+__all__ = ["Reloader"]
 
 EngineName = Literal["auto", "poll", "inotify"]
 Signature = tuple[int, int, int]
@@ -74,7 +74,7 @@ class Reloader(threading.Thread):
         warn: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(name="winghorn-reloader", daemon=True)
-        if engine not in reloader_engines:
+        if engine not in get_args(EngineName):
             raise ValueError(f"no reload engine {engine!r}: auto, poll and inotify are there")
         if not 0 < interval <= LONGEST_INTERVAL:
             raise ValueError(
@@ -189,40 +189,6 @@ class Reloader(threading.Thread):
                 f"Reloader: no inotify ({error}); looking at every file each "
                 f"{self._interval:g} s instead"
             )
-
-
-class PollReloader(Reloader):
-    """A Reloader that looks at every file each `interval` seconds."""
-
-    def __init__(
-        self,
-        changed: Callable[[str], None],
-        extra_files: Sequence[str] = (),
-        interval: float = 1.0,
-        warn: Callable[[str], None] | None = None,
-    ) -> None:
-        super().__init__(changed, extra_files, "poll", interval, warn)
-
-
-class InotifyReloader(Reloader):
-    """A Reloader that the kernel tells; poll takes over, with a warning, where it cannot."""
-
-    def __init__(
-        self,
-        changed: Callable[[str], None],
-        extra_files: Sequence[str] = (),
-        interval: float = 1.0,
-        warn: Callable[[str], None] | None = None,
-    ) -> None:
-        super().__init__(changed, extra_files, "inotify", interval, warn)
-
-
-reloader_engines: dict[str, type[Reloader]] = {
-    "auto": Reloader,
-    "poll": PollReloader,
-    "inotify": InotifyReloader,
-}
-"""What the setting `reload_engine` may name; called with the callback and the extra files."""
 
 
 # ---- which files ------------------------------------------------------------------------------

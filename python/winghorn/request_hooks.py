@@ -8,12 +8,12 @@ changing them changes nothing.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from winghorn.config import Config, Hook, positional_count
+
 if TYPE_CHECKING:
-    from winghorn.config import Config
     from winghorn.server import Worker
 
 Environ = dict[str, Any]
@@ -77,17 +77,11 @@ class Response:
 class RequestHooks:
     """Calls the two hooks of one worker; the engine calls before() and after()."""
 
-    def __init__(
-        self,
-        worker: Worker,
-        pre_request: Callable[..., Any] | None,
-        post_request: Callable[..., Any] | None,
-        arguments: int,
-    ) -> None:
+    def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self._pre_request = pre_request
-        self._post_request = post_request
-        self._arguments = arguments
+        self._pre_request: Hook | None = worker.cfg.pre_request
+        self._post_request: Hook | None = worker.cfg.post_request
+        self._arguments = positional_count(self._post_request) if self._post_request else 0
         self._number = 0
 
     def before(self, environ: Environ) -> Request:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from winghorn import _core, app_loader, log_bridge
-from winghorn.config import Config, positional_count
+from winghorn.config import Config
 from winghorn.reloader import Reloader
 from winghorn.request_hooks import RequestHooks
 
@@ -89,7 +89,6 @@ class Server:
         self.newborn: Worker | None = None  # between pre_fork and the fork
         self._load = load
         self._load_application = load_application or app_loader.load_application
-        self._has_left = False
 
     @property
     def address(self) -> list[str]:
@@ -125,14 +124,14 @@ class Server:
         return self._load()
 
     def adopt(self, generation: Generation) -> None:
-        """From now on new workers are of this generation."""
+        """From now on new workers are of this generation; its log is open."""
         self.generation = generation
         self.cfg = generation.cfg
+        log_bridge.install(_core.say, _core.log_level(), _core.say_access)
 
     def starting(self) -> bool:
         """Before sockets are opened. False: a hook has stopped the start."""
         self.pid = os.getpid()
-        log_bridge.install(_core.say, _core.log_level(), _core.say_access)
         if self.cfg.reload:
             self.log.warning("Reloader is on. Use in development only!")
         return self._run("on_starting", self)
@@ -167,7 +166,6 @@ class Server:
 
     def reloaded(self) -> None:
         """The settings of HUP hold, and none of their workers is forked yet."""
-        log_bridge.install(_core.say, _core.log_level(), _core.say_access)
         self._run("on_reload", self)
 
     def stopped(self) -> None:
@@ -212,17 +210,12 @@ class Server:
     def request_hooks(self) -> RequestHooks | None:
         """What is called around each request; None when there is nothing to call."""
         cfg = self._self().cfg
-        before, after = cfg.pre_request, cfg.post_request
-        if before is None and after is None:
+        if cfg.pre_request is None and cfg.post_request is None:
             return None
-        arguments = 4 if after is None else positional_count(after)
-        return RequestHooks(self._self(), before, after, arguments)
+        return RequestHooks(self._self())
 
     def leave_worker(self, quickly: bool, aborted: bool) -> None:
-        """The last Python of a worker: once, however many threads would be the one to do it."""
-        if self._has_left:
-            return
-        self._has_left = True
+        """The last Python of a worker; called once."""
         worker = self._self()
         worker.alive = False
         worker.aborted = aborted

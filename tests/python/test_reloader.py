@@ -846,8 +846,8 @@ def test_a_named_folder_is_warned_of(
 
 
 @pytest.mark.parametrize("name", ["auto", "poll", "inotify"])
-def test_engines_by_name(tmp_path: Path, told: Told, name: str) -> None:
-    one = reloader.reloader_engines[name](told, [str(new(tmp_path / "settings.ini"))])
+def test_engines_by_name(tmp_path: Path, told: Told, name: reloader.EngineName) -> None:
+    one = reloader.Reloader(told, [str(new(tmp_path / "settings.ini"))], engine=name)
     one.start()
     assert one.engine_name == ("poll" if name == "poll" else "inotify")
     one.stop()

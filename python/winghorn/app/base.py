@@ -15,13 +15,12 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from winghorn import _core, app_loader
 from winghorn._core import SettingsError
-from winghorn.cli import environment_values, start_directory
+from winghorn.cli import complain, environment_values, serve, start_directory
 from winghorn.config import Config, Setting, config_of, with_functions
 from winghorn.server import Generation, Server
 
@@ -33,10 +32,10 @@ class ConfigDraft(Config):
     """The configuration while ``load_config`` fills it; checked as a whole later."""
 
     def __init__(self, whose: str, directory: str) -> None:
-        found = environment_values(_core.settings())
-        super().__init__(_core.make_settings(found, directory, "", []).values())
-        object.__setattr__(self, "given", found)
-        object.__setattr__(self, "whose", whose)
+        given = environment_values(_core.settings())
+        made = _core.make_settings(given, directory, "", [])
+        super().__init__(made, made.values())
+        self.__dict__.update(given=given, whose=whose, directory=directory)
 
     def set(self, name: str, value: Any) -> None:
         """Give a setting its value. Raises AttributeError for a name that is none."""
@@ -46,21 +45,26 @@ class ConfigDraft(Config):
         given: list[Given] = self.__dict__["given"]
         given.append((name, value, "config file", self.__dict__["whose"]))
 
-    def checked(self, directory: str) -> Generation:
+    def checked(self) -> Generation:
         """What was set, checked. Raises SettingsError."""
         values = list(with_functions(self.__dict__["given"]))
-        settings = _core.make_settings(values, directory, "", [])
+        settings = _core.make_settings(values, self.__dict__["directory"], "", [])
         return Generation(settings, config_of(settings, values))
+
+    def _resolved(self) -> Settings:
+        return self.checked().settings
 
 
 class BaseApplication:
     """Subclass it, give it ``load_config`` and ``load``, and call ``run``."""
 
+    cfg: ConfigDraft
+
     def __init__(self, usage: str | None = None, prog: str | None = None) -> None:
         self.usage = usage
         self.prog = prog
         self._directory = start_directory()
-        self.cfg: Config = self._configured()
+        self._configure()
 
     def load_config(self) -> None:
         """Set what is to be other than its default, by ``self.cfg.set(name, value)``."""
@@ -73,36 +77,21 @@ class BaseApplication:
     def run(self) -> NoReturn:
         """Serve until told to stop; ends the program with the server's exit status."""
         try:
-            generation = self._generation()
+            generation = self.cfg.checked()
         except SettingsError as error:
-            for complaint in error.args:
-                print(f"Error: {complaint}", file=sys.stderr)
-            sys.exit(1)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        sys.exit(_core.serve(Server(generation, self._reload, self._load_in_worker)))
+            sys.exit(complain(error))
+        sys.exit(serve(Server(generation, self._reload, self._load_in_worker)))
 
-    def _configured(self) -> ConfigDraft:
-        draft = ConfigDraft(f"{type(self).__name__}.load_config()", self._directory)
-        self.cfg = draft
+    def _configure(self) -> None:
+        self.cfg = ConfigDraft(f"{type(self).__name__}.load_config()", self._directory)
         self.load_config()
-        return draft
-
-    def _generation(self) -> Generation:
-        draft = self.cfg
-        assert isinstance(draft, ConfigDraft)
-        return draft.checked(self._directory)
 
     def _reload(self) -> Generation:
-        self.cfg = self._configured()
-        return self._generation()
+        self._configure()
+        return self.cfg.checked()
 
     def _load_in_worker(self, settings: Settings) -> app_loader.Application:
         app_loader.prepare(settings)
-        application = self.load()
-        if not callable(application):
-            raise app_loader.BootError(
-                app_loader.APP_FAILED_TO_LOAD,
-                f"Application object must be callable. {type(self).__name__}.load() returned "
-                f"an object of type {type(application).__name__!r}.",
-            )
-        return application  # type: ignore[no-any-return]
+        application: app_loader.Application = self.load()
+        app_loader.check_callable(application, f"{type(self).__name__}.load() returned")
+        return application

@@ -225,7 +225,6 @@ void fill_start(Checker& checker, const Start& start, Settings& out) {
 
 // Relative to where the server was started, not to chdir; as gunicorn has it.
 void fill_reload(Checker& checker, const Start& start, Settings& out) {
-  out.reload = checker.flag("reload");
   for (const std::string& file : checker.list("reload_extra_files")) {
     std::error_code ignored;
     const std::string whole = absolute(file, start.directory);

@@ -28,7 +28,6 @@ struct Settings {
   std::string chdir;        // absolute
   std::vector<std::string> pythonpath;                           // absolute, in the order given
   std::vector<std::pair<std::string, std::string>> environment;  // raw_env
-  bool reload = false;
   std::vector<std::string> reload_extra_files;  // absolute; files and patterns of them
   bool check_config = false;
   bool print_config = false;
