@@ -134,8 +134,11 @@ def test_count_after_a_reload_that_fails(serve: Serve, hooks: Hooks, folder: Pat
     (folder / "trouble.py").write_text("app = (\n")
     server.signal(signal.SIGHUP)
     server.wait_for_log("Reload failed: the new worker")
-    told = [line for line in hooks.lines() if line.startswith("nworkers_changed")]
     counts = ["1 None", "2 1", "1 2", "2 1"]
+    wait_until(
+        lambda: hooks.names().count("nworkers_changed") == len(counts), "the old number is told"
+    )
+    told = [line for line in hooks.lines() if line.startswith("nworkers_changed")]
     assert told == [f"nworkers_changed arbiter {count}" for count in counts]
 
 
