@@ -13,9 +13,9 @@ namespace winghorn {
 template <class Number>
 std::optional<Number> number_from(std::string_view text) {
   Number number = 0;
-  const char* const last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, number);
-  return error == std::errc() && end == last ? std::optional(number) : std::nullopt;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool is_all = error == std::errc() && end == text.data() + text.size();
+  return is_all ? std::optional(number) : std::nullopt;
 }
 
 }  // namespace winghorn
