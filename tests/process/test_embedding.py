@@ -83,9 +83,10 @@ def test_a_program_serves(serve: Serve, program: Path) -> None:
 def test_reload_asks_the_program_again(serve: Serve, program: Path) -> None:
     """HUP calls load_config again; what is wrong then leaves the old settings."""
     server = start(serve, program)
+    old = server.workers()
     (program.parent / "threads").write_text("3")
     server.signal(signal.SIGHUP)
-    server.wait_for_log("Reload complete")
+    server.wait_for_workers(2, other_than=old)
     assert ask(server.address, GET).body == b'[true, "it"]'
     (program.parent / "threads").write_text("many")
     server.signal(signal.SIGHUP)
