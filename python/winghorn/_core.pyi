@@ -63,6 +63,10 @@ class Settings:
     @property
     def worker_class(self) -> str: ...  # after promotion: "sync" or "gthread"
     @property
+    def logs_by_python(self) -> bool: ...
+    @property
+    def statsd_address(self) -> str | tuple[str, int] | None: ...
+    @property
     def warnings(self) -> list[str]: ...  # serve() logs them
     def values(self) -> dict[str, Any]: ...  # of every setting; functions as they print
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from winghorn import _core, app_loader, config_file
 from winghorn._core import Settings, SettingsError
 from winghorn.app_loader import BootError, put_first
-from winghorn.config import config_of, with_functions
+from winghorn.config import with_functions
 from winghorn.server import Generation, Server
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def load_generation(argv: list[str], directory: str) -> Generation:
         os.chdir(before)
         raise
     put_first(settings.chdir)
-    return Generation(settings, config_of(settings, values))
+    return Generation.of(settings, values)
 
 
 def _current_folder() -> str:

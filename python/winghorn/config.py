@@ -91,6 +91,11 @@ class Config:
         return self._resolved().environment
 
     @property
+    def statsd_host(self) -> str | tuple[str, int] | None:
+        """Where statsd listens: host and port, or a Unix socket's path."""
+        return self._resolved().statsd_address
+
+    @property
     def is_ssl(self) -> bool:
         """Whether TLS is spoken."""
         return bool(self.settings["certfile"].value or self.settings["keyfile"].value)
@@ -99,9 +104,11 @@ class Config:
 def config_of(settings: Settings, given: Iterable[Given]) -> Config:
     """What `settings` were made of: `given`, in ascending precedence, holds the functions."""
     values = settings.values()
-    functions = _hook_rows()
-    values.update(dict.fromkeys(functions))
-    values.update((name, value) for name, value, _, _ in given if name in functions)
+    values.update(dict.fromkeys(_hook_rows()))
+    rows = _rows()
+    for name, value, _, _ in given:
+        if name in rows and rows[name]["kind"] in {"callable", "object"}:
+            values[name] = value
     return Config(settings, values)
 
 

@@ -17,27 +17,59 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from winghorn import _core, app_loader, log_bridge
-from winghorn.config import Config
+from winghorn.config import Config, config_of
+from winghorn.glogging import Logger
+from winghorn.instrument.statsd import (
+    GAUGE_TYPE,
+    HISTOGRAM_TYPE,
+    METRIC_VAR,
+    MTYPE_VAR,
+    VALUE_VAR,
+    Statsd,
+)
+from winghorn.python_log import PythonLog
 from winghorn.reloader import Reloader
 from winghorn.request_hooks import RequestHooks
 
 if TYPE_CHECKING:
-    from winghorn._core import Settings
+    from winghorn._core import Given, Settings
+
+Log = Logger | log_bridge.Logger
 
 
 @dataclass(frozen=True)
 class Generation:
-    """One version of the settings: as C++ reads them, and as hooks do."""
+    """One version of the settings: as C++ reads them, and as hooks do.
+
+    `python_log` is there when the log goes through Python's logging.
+    """
 
     settings: Settings
     cfg: Config
+    python_log: PythonLog | None = None
+
+    @classmethod
+    def of(cls, settings: Settings, given: list[Given]) -> Generation:
+        """What `settings` were made of: `given`, in ascending precedence."""
+        cfg = config_of(settings, given)
+        return cls(settings, cfg, PythonLog(cfg) if settings.logs_by_python else None)
+
+    def take_log(self) -> Log:
+        """The logger for hooks, once the log is open; the application's recipes find it by its name."""
+        if self.python_log is not None:
+            assert self.python_log.logger is not None
+            return self.python_log.logger
+        log_bridge.install(_core.say, _core.log_level(), _core.say_access)
+        return log_bridge.Logger()
 
 
 class Worker:
     """A worker as hooks see it: in the arbiter as a record, in its own process as itself."""
 
-    def __init__(self, age: int, ppid: int, cfg: Config, log: log_bridge.Logger) -> None:
+    def __init__(self, age: int, ppid: int, generation: Generation, log: Log) -> None:
+        cfg = generation.cfg
         self.age = age
+        self.generation = generation
         self.pid: int | str = "[booting]"
         self.ppid = ppid
         self.cfg = cfg
@@ -76,7 +108,7 @@ class Server:
     ) -> None:
         self.generation = generation
         self.cfg = generation.cfg
-        self.log = log_bridge.Logger()
+        self.log: Log = log_bridge.Logger()
         self.pid: int = 0
         self.WORKERS: dict[int, Worker] = {}
         self.START_CTX: dict[str | int, Any] = {
@@ -127,7 +159,7 @@ class Server:
         """From now on new workers are of this generation; its log is open."""
         self.generation = generation
         self.cfg = generation.cfg
-        log_bridge.install(_core.say, _core.log_level(), _core.say_access)
+        self.log = generation.take_log()
 
     def starting(self) -> bool:
         """Before sockets are opened. False: a hook has stopped the start."""
@@ -148,7 +180,7 @@ class Server:
     def before_fork(self, generation: Generation) -> None:
         """A worker is about to be forked."""
         self.worker_age += 1
-        self.newborn = Worker(self.worker_age, os.getpid(), generation.cfg, self.log)
+        self.newborn = Worker(self.worker_age, os.getpid(), generation, self.log)
         self._run("pre_fork", self, self.newborn, of=generation.cfg)
 
     def forked(self, pid: int) -> None:
@@ -156,12 +188,14 @@ class Server:
         if pid > 0 and self.newborn is not None:
             self.newborn.pid = pid
             self.WORKERS[pid] = self.newborn
+            self._measure_workers()
         self.newborn = None
 
     def gone(self, pid: int) -> None:
         """A worker has ended."""
         worker = self.WORKERS.pop(pid, None)
         if worker is not None:
+            self._measure_workers()
             self._run("child_exit", self, worker, of=worker.cfg)
 
     def reloaded(self) -> None:
@@ -178,6 +212,9 @@ class Server:
         """The first Python of a new worker; a hook that raises is a boot that failed."""
         worker = self._self()
         worker.pid = os.getpid()
+        worker.log = worker.generation.take_log()
+        if isinstance(worker.log, Logger):
+            worker.log.close_on_exec()
         hook = worker.cfg.post_fork
         if hook is not None:
             hook(self, worker)
@@ -229,6 +266,17 @@ class Server:
         """Whether there is anything for leave_worker() to do."""
         cfg = self._self().cfg
         return any((cfg.worker_int, cfg.worker_abort, cfg.worker_exit))
+
+    def measure_backlog(self, waiting: int) -> None:
+        """So many connections wait in the kernel; told each second when statsd wants to know."""
+        self._measure("gunicorn.backlog", waiting, HISTOGRAM_TYPE)
+
+    def _measure_workers(self) -> None:
+        self._measure("gunicorn.workers", len(self.WORKERS), GAUGE_TYPE)
+
+    def _measure(self, metric: str, value: int, kind: str) -> None:
+        if isinstance(self.log, Statsd):
+            self.log.debug("", extra={METRIC_VAR: metric, VALUE_VAR: value, MTYPE_VAR: kind})
 
     def _self(self) -> Worker:
         assert self.newborn is not None

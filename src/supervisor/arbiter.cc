@@ -112,6 +112,7 @@ class Arbiter {
   void reopen_logs();
   void say_worker_count();
   void tell_systemd();
+  void measure_backlog();
 
   void reap();
   void note_stop(pid_t pid, int wait_status);
@@ -159,6 +160,7 @@ class Arbiter {
   bool hup_waits_ = false;
   bool finished_ = false;
   std::size_t said_workers_ = 0;
+  Instant next_measure_;
   int exit_code_ = 0;
 };
 
@@ -277,6 +279,10 @@ void Arbiter::turn() {
   }
   say_worker_count();
   tell_systemd();
+  if (current_->settings.measures_backlog) {
+    measure_backlog();
+    plan.wake = plan.wake ? std::min(*plan.wake, next_measure_) : next_measure_;
+  }
   wait(plan.wake);
 }
 
@@ -422,6 +428,12 @@ void Arbiter::say_worker_count() {
 
 void Arbiter::tell_systemd() {
   systemd_.tell(count_serving(roster_, wanted_.generation), wanted_.workers);
+}
+
+void Arbiter::measure_backlog() {
+  if (now() < next_measure_) return;
+  next_measure_ = now() + Seconds(1);
+  call(hooks_.backlog_measured, listeners_.waiting());
 }
 
 void Arbiter::reap() {

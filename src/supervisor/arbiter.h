@@ -44,6 +44,7 @@ struct ArbiterSettings {
   log::Level log_level = log::Level::Info;
   log::Format log_format = log::Format::Text;
   std::optional<log::AccessFormat> access_format = {};  // none: there is no access log
+  bool measures_backlog = false;                        // each second
   std::string proc_name = {};                           // in process titles
   std::string pidfile = {};                             // empty: none
   std::string config_file = {};                         // that was read; empty: none
@@ -70,6 +71,7 @@ struct Hooks {
   std::function<bool()> ready;        // all are, and no worker is forked yet
   std::function<void(pid_t)> forked;  // 0: it could not be
   std::function<void(pid_t)> gone;    // a worker has ended
+  std::function<void(unsigned)> backlog_measured;  // so many connections wait in the kernel
   std::function<void()> reloaded;     // new settings hold, no worker of theirs is forked yet
   std::function<void()> stopped;      // nothing follows
 };

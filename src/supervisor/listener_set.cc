@@ -91,6 +91,12 @@ std::string ListenerSet::display(const Addresses& addresses) const {
   return text;
 }
 
+unsigned ListenerSet::waiting() const {
+  unsigned count = 0;
+  for (const Listener& listener : open_) count += listener.waiting();
+  return count;
+}
+
 std::vector<Listener> ListenerSet::hand_over(const Addresses& addresses) {
   std::vector<Listener> own;
   for (const ListenAddress& address : addresses) {

@@ -36,6 +36,9 @@ class ListenerSet {
   // "http://127.0.0.1:8000,unix:/run/app.sock"
   std::string display(const Addresses& addresses) const;
 
+  // Connections that the kernel holds for whoever accepts; of Unix sockets it is not known.
+  unsigned waiting() const;
+
   // In a child: the generation's own, in the order of their addresses; the others are closed.
   std::vector<Listener> hand_over(const Addresses& addresses);
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from winghorn import _core, app_loader
 from winghorn._core import SettingsError
 from winghorn.cli import complain, environment_values, serve, start_directory
-from winghorn.config import Config, Setting, config_of, with_functions
+from winghorn.config import Config, Setting, with_functions
 from winghorn.server import Generation, Server
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class ConfigDraft(Config):
         """What was set, checked. Raises SettingsError."""
         values = list(with_functions(self.__dict__["given"]))
         settings = _core.make_settings(values, self.__dict__["directory"], "", [])
-        return Generation(settings, config_of(settings, values))
+        return Generation.of(settings, values)
 
     def _resolved(self) -> Settings:
         return self.checked().settings

@@ -11,6 +11,7 @@
 
 #include "core/base/ascii.h"
 #include "core/config/settings_table.h"
+#include "core/config/statsd_address.h"
 #include "core/config/validate.h"
 #include "core/config/words.h"
 #include "core/log/access_log.h"
@@ -389,6 +390,47 @@ void fill_logs(Checker& checker, Settings& out) {
   }
   out.loglevel = level;
   out.log_format = checker.text("log_format");
+  out.capture_output = checker.flag("capture_output");
+}
+
+// A relative one is looked for where the application runs.
+void check_log_config(Checker& checker, std::string_view name, const std::string& folder) {
+  const std::string file = checker.text(name);
+  std::error_code ignored;
+  if (file.empty() || std::filesystem::exists(absolute(file, folder), ignored)) return;
+  checker.object_to(fmt::format("log config {} not found", quote(file)), name);
+}
+
+bool has_own_logger(const Checker& checker) {
+  constexpr std::array kDefaults = {"", "simple", "gunicorn.glogging.Logger",
+                                    "winghorn.glogging.Logger"};
+  const bool is_class = std::holds_alternative<Opaque>(checker.value("logger_class"));
+  return is_class || std::ranges::find(kDefaults, checker.text("logger_class")) == kDefaults.end();
+}
+
+void fill_python_logging(Checker& checker, Settings& out) {
+  for (const std::string_view name : {"logconfig", "logconfig_json"}) {
+    check_log_config(checker, name, out.chdir);
+  }
+  if (const std::string statsd = checker.text("statsd_host"); !statsd.empty()) {
+    if (const auto address = parse_statsd_address(statsd)) {
+      out.statsd_host = address->host;
+      out.statsd_port = address->port;
+    } else {
+      checker.object_to("Value must be one of ('host:port', 'unix://PATH')", "statsd_host");
+    }
+  }
+  out.backlog_metric = checker.flag("enable_backlog_metric") && !out.statsd_host.empty();
+  const bool has_config = !checker.text("logconfig").empty() ||
+                          !checker.text("logconfig_json").empty() ||
+                          std::holds_alternative<Opaque>(checker.value("logconfig_dict"));
+  out.logs_by_python = has_config || has_own_logger(checker) || checker.flag("syslog") ||
+                       !out.statsd_host.empty();
+  if (out.logs_by_python && out.log_format == "json") {
+    checker.warn(
+        "setting 'log_format' has no effect: the log goes through Python's logging, which is "
+        "configured by logconfig, logconfig_dict, logconfig_json or logger_class");
+  }
 }
 
 // The last value given for each name, in the order of precedence.
@@ -436,6 +478,7 @@ std::variant<LoadedSettings, Complaints> make_settings(std::span<const Given> gi
   fill_requests(checker, out);
   fill_trust(checker, out);
   fill_logs(checker, out);
+  fill_python_logging(checker, out);
   Complaints complaints = checker.take_complaints();
   if (!complaints.empty()) return complaints;
   out.warnings = checker.take_warnings();

@@ -107,6 +107,12 @@ struct Settings {
   std::string access_log_format;
   std::string loglevel;    // debug, info, warning, error or critical
   std::string log_format;  // text or json
+  bool capture_output = false;
+  // Python's logging takes the lines: it has been configured, or something needs it.
+  bool logs_by_python = false;
+  bool backlog_metric = false;
+  std::string statsd_host;  // a host's name or address, or with port 0 a socket's path; empty: no statsd
+  unsigned statsd_port = 0;
 
   // What is odd about the configuration without being wrong; for the log, once it is open.
   std::vector<std::string> warnings;

@@ -208,6 +208,18 @@ Checked check_table(const Value& value) {
   return Complaint{fmt::format("Value is not a dictionary: {}", str(value))};
 }
 
+Checked check_dict(const Value& value) {
+  const auto* object = std::get_if<Opaque>(&value);
+  const auto* pairs = std::get_if<Pairs>(&value);
+  if (pairs != nullptr || (object != nullptr && object->type == "dict")) return value;
+  return Complaint{fmt::format("Value is not a dictionary: {}", str(value))};
+}
+
+// A class or a function of Python's is passed on; what it is worth shows when it is used.
+Checked check_class(const Value& value) {
+  return std::holds_alternative<Opaque>(value) ? value : check_text(value);
+}
+
 Checked check_durations(const Setting& setting, const Value& value) {
   const auto* pairs = std::get_if<Pairs>(&value);
   if (pairs == nullptr) {
@@ -339,8 +351,9 @@ std::variant<Value, Complaint> check_value(const Setting& setting, const Value& 
                                            Origin origin) {
   switch (setting.kind) {
     case Kind::Text:
-    case Kind::Class:
       return check_text(value);
+    case Kind::Class:
+      return check_class(value);
     case Kind::Integer:
     case Kind::Octal:
       return check_integer(setting, value, origin);
@@ -360,6 +373,8 @@ std::variant<Value, Complaint> check_value(const Setting& setting, const Value& 
       return check_networks(value);
     case Kind::Table:
       return check_table(value);
+    case Kind::Dict:
+      return check_dict(value);
     case Kind::Durations:
       return check_durations(setting, value);
     case Kind::WorkerClass:
@@ -387,6 +402,7 @@ Value default_value(const Setting& setting) {
     case Kind::Networks:
       return split(*text, ',');
     case Kind::Table:
+    case Kind::Dict:
     case Kind::Durations:
       return pairs_of(*text);
     case Kind::Callable:
@@ -420,6 +436,8 @@ std::string expectation(const Setting& setting) {
       return "addresses or networks separated by commas, or *";
     case Kind::Table:
       return "a dictionary of strings";
+    case Kind::Dict:
+      return "a dictionary";
     case Kind::Durations:
       return "a dictionary of path prefixes and seconds";
     case Kind::User:

@@ -51,6 +51,15 @@ class ExchangeFields final : public log::FieldSource {
     return last_field([&](Bytes field) { return names_field(name, field); });
   }
 
+  void each_request_header(const Visit& visit) const override {
+    for (const Field& field : exchange_.head.fields) visit(field.name, field.value);
+  }
+
+  void each_reply_header(const Visit& visit) const override {
+    exchange_.notes.reply_head.each_field(
+        [&](const Field& field) { visit(field.name, field.value); });
+  }
+
  private:
   template <class Match>
   Bytes last_field(Match match) const {
@@ -65,10 +74,6 @@ class ExchangeFields final : public log::FieldSource {
 };
 
 }  // namespace
-
-AccessRecorder::AccessRecorder(const std::string& format) {
-  if (!format.empty()) format_ = log::AccessFormat::compile(format).value();
-}
 
 void AccessRecorder::answered(const Exchange& exchange, Instant now, RingMark* mark) {
   write_line(exchange, now, mark);

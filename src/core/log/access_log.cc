@@ -10,6 +10,7 @@
 
 #include "core/base/ascii.h"
 #include "core/log/access_atoms.h"
+#include "core/log/access_json.h"
 #include "core/log/access_format_compiler.h"
 #include "core/log/escape.h"
 
@@ -216,13 +217,18 @@ void append_shaped(const Piece& piece, const AccessRecord& record, std::string& 
 }  // namespace
 
 Result<AccessFormat> AccessFormat::compile(std::string_view format) {
-  AccessFormat compiled;
+  if (format == "json") return AccessFormat(Shape::Json);
+  AccessFormat compiled(Shape::Pieces);
   Status read = FormatCompiler(format).compile(compiled.pieces_, compiled.tail_);
   if (!read) return read.error();
   return compiled;
 }
 
+AccessFormat AccessFormat::whole() { return AccessFormat(Shape::WholeJson); }
+
 void AccessFormat::format(const AccessRecord& record, std::string& out) const {
+  if (shape_ == Shape::Json) return append_access_json(record, out);
+  if (shape_ == Shape::WholeJson) return append_whole_access_json(record, out);
   for (const Piece& piece : pieces_) {
     out += piece.before;
     if (piece.plain) {

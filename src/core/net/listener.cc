@@ -215,6 +215,13 @@ void Listener::remember_file() {
   inode_ = made.st_ino;
 }
 
+unsigned Listener::waiting() const {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (is_unix() || ::getsockopt(fd_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return 0;
+  return info.tcpi_unacked;  // of a listening socket, the length of its queue
+}
+
 void Listener::remove_file() {
   struct stat there{};
   if (inode_ == 0 || ::stat(asked_.path.c_str(), &there) != 0) return;

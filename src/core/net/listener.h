@@ -55,6 +55,8 @@ class Listener {
   bool is_unix() const { return bound_.kind == AddressKind::Unix; }
   // "http://127.0.0.1:8000", "http://[::1]:8000", "unix:/run/app.sock".
   std::string display() const;
+  // Connections that nobody has accepted yet; 0 where the kernel does not say.
+  unsigned waiting() const;
   void remove_file();
 
  private:

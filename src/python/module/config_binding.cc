@@ -120,6 +120,7 @@ Value to_value(nb::handle object, const Setting& setting) {
   if (PyUnicode_Check(raw)) return to_text(object);
   if (PyList_Check(raw) || PyTuple_Check(raw) || PyAnySet_Check(raw)) return list_value(object);
   if (PyDict_Check(raw)) {
+    if (setting.kind == Kind::Dict && PyDict_GET_SIZE(raw) > 0) return opaque(object);
     return setting.kind == Kind::Durations ? durations_value(object) : dict_value(object);
   }
   return opaque(object);
@@ -153,6 +154,9 @@ constexpr std::string_view kind_name(Kind kind) {
       return "list";
     case Kind::Callable:
       return "callable";
+    case Kind::Dict:
+    case Kind::Class:
+      return "object";
     default:
       return "text";
   }
@@ -281,6 +285,15 @@ auto reader(Member member, Convert convert) {
       [member, convert](const LoadedSettings& loaded) { return convert(loaded.settings.*member); };
 }
 
+// As gunicorn has it in cfg.statsd_host.
+nb::object statsd_address(const LoadedSettings& loaded) {
+  const config::Settings& settings = loaded.settings;
+  if (settings.statsd_host.empty()) return nb::none();
+  nb::object host = to_python(settings.statsd_host);
+  if (settings.statsd_port == 0) return host;
+  return nb::make_tuple(host, settings.statsd_port);
+}
+
 void bind_settings_class(nb::module_& module) {
   using S = config::Settings;
   const auto text = [](const std::string& value) { return to_python(value); };
@@ -296,6 +309,8 @@ void bind_settings_class(nb::module_& module) {
       .def_prop_ro("check_config", reader(&S::check_config, flag))
       .def_prop_ro("print_config", reader(&S::print_config, flag))
       .def_prop_ro("worker_class", reader(&S::worker_class_name, text))
+      .def_prop_ro("logs_by_python", reader(&S::logs_by_python, flag))
+      .def_prop_ro("statsd_address", &statsd_address)
       .def_prop_ro("warnings", reader(&S::warnings, to_list))
       .def("values", &values_of);
 }

@@ -70,6 +70,12 @@ std::string spill_directory(const config::Settings& settings) {
   return temporary != nullptr && *temporary != '\0' ? temporary : "/tmp";
 }
 
+std::optional<log::AccessFormat> access_format_from(const config::Settings& settings) {
+  if (settings.logs_by_python) return log::AccessFormat::whole();
+  if (!settings.accesslog) return std::nullopt;
+  return log::AccessFormat::compile(settings.access_log_format).value();
+}
+
 EngineSettings engine_settings_from(const config::Settings& settings) {
   const bool sync = settings.worker_class == config::WorkerClass::Sync;
   EngineSettings engine;
@@ -100,7 +106,7 @@ EngineSettings engine_settings_from(const config::Settings& settings) {
   engine.timeout = settings.timeout.value_or(Seconds(0));
   engine.graceful_timeout = settings.graceful_timeout;
   engine.max_requests = max_requests_of_one(settings);
-  if (settings.accesslog) engine.access_log_format = settings.access_log_format;
+  engine.access_format = access_format_from(settings);
   return engine;
 }
 

@@ -15,6 +15,7 @@
 #include "core/scoreboard/scoreboard.h"
 #include "python/gil/error_text.h"
 #include "python/module/engine_settings_from.h"
+#include "python/module/log_receiver.h"
 #include "python/module/status.h"
 #include "python/module/worker.h"
 #include "python/wsgi/types.h"
@@ -58,12 +59,12 @@ supervisor::ArbiterSettings arbiter_settings(const nb::object& server,
   made.timeout = settings.timeout.value_or(Seconds(0));
   made.graceful_timeout = settings.graceful_timeout;
   made.worker_class = settings.worker_class_name;
-  made.log = {settings.errorlog, settings.accesslog.value_or("")};
-  if (settings.accesslog) {
-    made.access_format = log::AccessFormat::compile(settings.access_log_format).value();
-  }
+  made.log = {settings.errorlog, settings.accesslog.value_or(""), settings.capture_output};
+  if (settings.logs_by_python) made.log.receiver = log_receiver(generation.attr("python_log"));
+  made.access_format = access_format_from(settings);
   made.log_level = log::level_named(settings.loglevel).value_or(log::Level::Info);
   made.log_format = log::format_named(settings.log_format).value_or(log::Format::Text);
+  made.measures_backlog = settings.backlog_metric;
   made.proc_name = settings.proc_name;
   made.pidfile = settings.pidfile;
   made.config_file = settings.config_file;
@@ -100,6 +101,9 @@ class Interpreter {
     hooks.ready = [this] { return ask(server_, "ready"); };
     hooks.forked = [this](pid_t pid) { tell(server_, "forked", pid); };
     hooks.gone = [this](pid_t pid) { tell(server_, "gone", pid); };
+    hooks.backlog_measured = [this](unsigned waiting) {
+      tell(server_, "measure_backlog", waiting);
+    };
     hooks.reloaded = [this] { tell(server_, "reloaded"); };
     hooks.stopped = [this] { tell(server_, "stopped"); };
     return hooks;

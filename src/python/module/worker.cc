@@ -24,6 +24,7 @@
 #include "python/gil/slot_thread.h"
 #include "python/module/crash_signals.h"
 #include "python/module/engine_settings_from.h"
+#include "python/module/log_receiver.h"
 #include "python/module/stack_dump.h"
 #include "python/module/worker_signals.h"
 #include "python/wsgi/application.h"
@@ -94,7 +95,7 @@ class ProcessEvents final : public WorkerEvents {
   [[noreturn]] void leave(int code) override {
     farewell_.say_from_elsewhere();
     log::info("Worker exiting (pid: {})", ::getpid());
-    log::stop_thread();
+    stop_log_thread();
     ::_exit(code);
   }
 
@@ -266,7 +267,7 @@ int serve(supervisor::WorkerPlace& place, const config::Settings& settings,
   }
   engine = std::move(made).value();
   watch_application_forks(*engine);
-  log::start_thread();
+  if (!settings.logs_by_python) log::start_thread();
   install_serving_signals(*engine);
   const SignalStack stack;
   handle_crashes(*engine, place.arbiter);
@@ -292,6 +293,8 @@ int run_worker(supervisor::WorkerPlace& place, const nb::object& settings,
   int code = supervisor::kWorkerFailedToBoot;
   try {
     const auto& loaded = nb::cast<const config::LoadedSettings&>(settings);
+    // Python's logging writes nothing on this thread, and the import of the application may take its time.
+    if (loaded.settings.logs_by_python) log::start_thread();
     const nb::module_ helpers = nb::module_::import_("winghorn.worker");
     helpers.attr("begin")(std::chrono::duration<double>(loaded.settings.socket_timeout).count());
     if (!wsgi::set_up(gil::Gil::held())) throw nb::python_error();
@@ -304,7 +307,7 @@ int run_worker(supervisor::WorkerPlace& place, const nb::object& settings,
     log::error("Worker failed to boot: {}", error.what());
   }
   farewell.say();
-  log::stop_thread();
+  stop_log_thread();
   return code;
 }
 

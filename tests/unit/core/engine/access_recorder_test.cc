@@ -52,7 +52,9 @@ class AccessRecorderTest : public ::testing::Test {
     return text.str();
   }
   std::string line(const std::string& format) {
-    AccessRecorder recorder(format);
+    std::optional<log::AccessFormat> compiled;
+    if (!format.empty()) compiled = log::AccessFormat::compile(format).value();
+    AccessRecorder recorder(compiled);
     recorder.answered(exchange_, exchange_.notes.ready + Millis(1500));
     return read(access());
   }
@@ -95,7 +97,7 @@ TEST_F(AccessRecorderTest, WithoutAFormatThereIsNoLine) { EXPECT_EQ(line(""), ""
 
 TEST_F(AccessRecorderTest, ARefusalIsAWarningAndALineWhenItHadAMethod) {
   exchange_.notes.refusal = "Invalid HTTP header";
-  AccessRecorder recorder("%(m)s %(s)s");
+  AccessRecorder recorder(log::AccessFormat::compile("%(m)s %(s)s").value());
   recorder.refused(exchange_, now());
   EXPECT_EQ(read(access()), "GET 201\n");
   EXPECT_NE(read(errors()).find("[WARNING] Invalid request from ip=192.0.2.7: Invalid HTTP header"),
