@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The log by Python's ``logging``: gunicorn's ``Logger``, for configurations that ask for it.
 
-It is used when ``logger_class``, ``logconfig``, ``logconfig_dict``, ``logconfig_json``, ``syslog`` or
-``statsd_host`` is set; subclasses written for gunicorn work. Loggers are ``gunicorn.error`` and
+It is used when ``logger_class``, ``logconfig``, ``logconfig_dict``, ``logconfig_json``, ``syslog``
+or ``statsd_host`` is set; subclasses written for gunicorn work. Loggers are ``gunicorn.error`` and
 ``gunicorn.access``. In a worker it is called on the log's own thread and never holds up a request.
 """
 
@@ -22,7 +22,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 from winghorn.basic_auth import user_of
 
@@ -98,7 +98,7 @@ class SafeAtoms(dict[str, Any]):
 class Logger:
     """gunicorn's logger: two Python loggers with handlers as the settings want them."""
 
-    LOG_LEVELS = {
+    LOG_LEVELS: ClassVar[dict[str, int]] = {
         "critical": logging.CRITICAL,
         "error": logging.ERROR,
         "warning": logging.WARNING,
@@ -359,7 +359,7 @@ def parse_syslog_address(
 ) -> tuple[socket.SocketKind | None, str | tuple[str, int]]:
     """``unix://PATH[#dgram|#stream]``, ``udp://HOST[:PORT]``, ``tcp://HOST[:PORT]``.
 
-    The kind of socket (None: a datagram socket, or else a stream) and where to. Raises RuntimeError.
+    The kind of socket (None: datagrams, or else a stream) and where to. Raises RuntimeError.
     """
     kinds = {"udp": socket.SOCK_DGRAM, "tcp": socket.SOCK_STREAM}
     scheme, separator, rest = address.partition("://")

@@ -55,7 +55,7 @@ class Generation:
         return cls(settings, cfg, PythonLog(cfg) if settings.logs_by_python else None)
 
     def take_log(self) -> Log:
-        """The logger for hooks, once the log is open; the application's recipes find it by its name."""
+        """The logger for hooks, once the log is open; applications find it by its name."""
         if self.python_log is not None:
             assert self.python_log.logger is not None
             return self.python_log.logger

@@ -67,13 +67,13 @@ struct Hooks {
 
   // What the user's own hooks are told, in this order. While the server starts, a false is its end.
   std::function<bool(unsigned now, std::optional<unsigned> before)> count_changed;
-  std::function<bool()> starting;     // no socket is open yet
-  std::function<bool()> ready;        // all are, and no worker is forked yet
-  std::function<void(pid_t)> forked;  // 0: it could not be
-  std::function<void(pid_t)> gone;    // a worker has ended
+  std::function<bool()> starting;                  // no socket is open yet
+  std::function<bool()> ready;                     // all are, and no worker is forked yet
+  std::function<void(pid_t)> forked;               // 0: it could not be
+  std::function<void(pid_t)> gone;                 // a worker has ended
   std::function<void(unsigned)> backlog_measured;  // so many connections wait in the kernel
-  std::function<void()> reloaded;     // new settings hold, no worker of theirs is forked yet
-  std::function<void()> stopped;      // nothing follows
+  std::function<void()> reloaded;  // new settings hold, no worker of theirs is forked yet
+  std::function<void()> stopped;   // nothing follows
 };
 
 // Installs its signal handlers, serves until told to stop, puts the old handlers back. The first settings'

@@ -200,8 +200,8 @@ TO_COME = [
     "preload_app = True",
     "certfile = 'a.pem'",
     "daemon = True",
-    "statsd_host = 'localhost:8125'",
-    "logconfig_dict = {'version': 1}",
+    "http_protocols = 'h1,h2'",
+    "dirty_workers = 1",
     "def pre_exec(server): pass",
 ]
 
@@ -227,7 +227,7 @@ def test_settings_to_come_at_their_defaults_are_fine(serve: Serve, folder: Path)
 
 def test_flags_to_come_are_refused() -> None:
     """So are the flags, with what to do instead."""
-    for flags in (["--preload"], ["--statsd-host", "x"], ["--certfile", "x"], ["--daemon"]):
+    for flags in (["--preload"], ["--dirty-app", "x"], ["--certfile", "x"], ["--daemon"]):
         status, log = refused(*flags)
         assert status in (1, 2)
         assert "not supported by winghorn yet" in log

@@ -29,8 +29,8 @@ TIMER_TYPE = "timer"
 class Statsd(Logger):
     """A Logger that sends metrics too.
 
-    A log call with ``extra={"metric": NAME, "value": NUMBER, "mtype": KIND}`` sends that metric; with an
-    empty message it does nothing else. KIND is gauge, counter, histogram or timer.
+    A log call with ``extra={"metric": NAME, "value": NUMBER, "mtype": KIND}`` sends that metric;
+    with an empty message it does nothing else. KIND is gauge, counter, histogram or timer.
     """
 
     sock: socket.socket | None = None
@@ -96,12 +96,13 @@ class Statsd(Logger):
             self.increment(f"gunicorn.request.status.{status}", 1)
 
     def _sender(self, kind: Any) -> Callable[[str, Any], None] | None:
-        return {
+        senders: dict[Any, Callable[[str, Any], None]] = {
             GAUGE_TYPE: self.gauge,
             COUNTER_TYPE: self.increment,
             HISTOGRAM_TYPE: self.histogram,
             TIMER_TYPE: self.timer,
-        }.get(kind)
+        }
+        return senders.get(kind)
 
     def gauge(self, name: str, value: float) -> None:
         """How much there is now."""

@@ -424,8 +424,8 @@ void fill_python_logging(Checker& checker, Settings& out) {
   const bool has_config = !checker.text("logconfig").empty() ||
                           !checker.text("logconfig_json").empty() ||
                           std::holds_alternative<Opaque>(checker.value("logconfig_dict"));
-  out.logs_by_python = has_config || has_own_logger(checker) || checker.flag("syslog") ||
-                       !out.statsd_host.empty();
+  out.logs_by_python =
+      has_config || has_own_logger(checker) || checker.flag("syslog") || !out.statsd_host.empty();
   if (out.logs_by_python && out.log_format == "json") {
     checker.warn(
         "setting 'log_format' has no effect: the log goes through Python's logging, which is "

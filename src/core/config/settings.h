@@ -111,7 +111,8 @@ struct Settings {
   // Python's logging takes the lines: it has been configured, or something needs it.
   bool logs_by_python = false;
   bool backlog_metric = false;
-  std::string statsd_host;  // a host's name or address, or with port 0 a socket's path; empty: no statsd
+  std::string
+      statsd_host;  // a host's name or address, or with port 0 a socket's path; empty: no statsd
   unsigned statsd_port = 0;
 
   // What is odd about the configuration without being wrong; for the log, once it is open.

@@ -133,6 +133,18 @@ void append_access_json(const AccessRecord& record, std::string& out) {
   append_fitting(out, record, for_readers);
 }
 
+void append_wrapped_line(const AccessRecord& record, const std::string& line, std::string& out) {
+  Json object = stamped(record);
+  object["message"] = line;
+  std::string made = line_of(object);
+  if (made.size() > LogRing::kLongestRecord) {
+    constexpr std::size_t kShort = LogRing::kLongestRecord / 8;
+    object["message"] = line.substr(0, kShort) + "...";
+    made = line_of(object);
+  }
+  out += made;
+}
+
 void append_whole_access_json(const AccessRecord& record, std::string& out) {
   append_fitting(out, record, whole);
 }

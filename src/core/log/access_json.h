@@ -15,5 +15,7 @@ namespace winghorn::log {
 // Appends a line, newline included.
 void append_access_json(const AccessRecord& record, std::string& out);
 void append_whole_access_json(const AccessRecord& record, std::string& out);
+// `line` as a message, with the time and the process of the request.
+void append_wrapped_line(const AccessRecord& record, const std::string& line, std::string& out);
 
 }  // namespace winghorn::log

@@ -72,16 +72,19 @@ class AccessFormat {
   };
 
   static Result<AccessFormat> compile(std::string_view format);
-  // All there is to know, for a Receiver.
+  // For a Receiver: all there is to know, or the line that `format` makes with its time and process.
   static AccessFormat whole();
+  static Result<AccessFormat> wrapped(std::string_view format);
 
   // Appends one line, newline included.
   void format(const AccessRecord& record, std::string& out) const;
 
  private:
-  enum class Shape : std::uint8_t { Pieces, Json, WholeJson };
+  enum class Shape : std::uint8_t { Pieces, WrappedPieces, Json, WholeJson };
 
   explicit AccessFormat(Shape shape) : shape_(shape) {}
+
+  void format_pieces(const AccessRecord& record, std::string& out) const;
 
   Shape shape_;
   std::vector<Piece> pieces_;

@@ -92,7 +92,8 @@ void watch_forks() {
   (void)watched;
 }
 
-Process::Process(Process* parent) : receiver_(parent->receiver_), parent_(parent) {
+Process::Process(Process* parent)
+    : receiver_(parent->receiver_), captured_(parent->captured_), parent_(parent) {
   outlets_.errors = parent->outlets_.errors.inherit();
   outlets_.access = parent->outlets_.access.inherit();
 }
@@ -137,7 +138,10 @@ Status Process::open(const Places& places, Level level, Format format) {
   if (!access) return access.error();
   if (receiver != nullptr) {
     const Result<Level> wanted = receiver->open();
-    if (!wanted) return wanted.error();
+    if (!wanted) {
+      if (receiver_ != nullptr) (void)receiver_->open();  // it was right once
+      return wanted.error();
+    }
     level = wanted.value();
     format = Format::ForReceiver;
   }

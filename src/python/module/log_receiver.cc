@@ -62,6 +62,13 @@ std::shared_ptr<const log::Receiver> log_receiver(const nb::object& python_log) 
   return std::make_shared<const log::Receiver>(std::move(made));
 }
 
+PythonLogger python_logger_of(const nb::object& generation) {
+  const nb::object python_log = generation.attr("python_log");
+  if (python_log.is_none()) return PythonLogger::None;
+  return nb::cast<bool>(python_log.attr("takes_lines")()) ? PythonLogger::TakesLines
+                                                          : PythonLogger::TakesRequests;
+}
+
 void stop_log_thread() {
   if (PyGILState_Check() == 0) return log::stop_thread();
   PyThreadState* const saved = PyEval_SaveThread();

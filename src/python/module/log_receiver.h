@@ -9,6 +9,7 @@
 
 #include "core/log/receiver.h"
 #include "python/gil/gil.h"
+#include "python/module/engine_settings_from.h"
 // nanobind wants Python.h before it.
 #include <nanobind/nanobind.h>
 
@@ -16,6 +17,9 @@ namespace winghorn {
 
 // `python_log` is a PythonLog.
 std::shared_ptr<const log::Receiver> log_receiver(const nanobind::object& python_log);
+
+// `generation` is a Generation; its python_log may be None.
+PythonLogger python_logger_of(const nanobind::object& generation);
 
 // With the interpreter lock or without it.
 void stop_log_thread();

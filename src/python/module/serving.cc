@@ -61,7 +61,7 @@ supervisor::ArbiterSettings arbiter_settings(const nb::object& server,
   made.worker_class = settings.worker_class_name;
   made.log = {settings.errorlog, settings.accesslog.value_or(""), settings.capture_output};
   if (settings.logs_by_python) made.log.receiver = log_receiver(generation.attr("python_log"));
-  made.access_format = access_format_from(settings);
+  made.access_format = access_format_from(settings, python_logger_of(generation));
   made.log_level = log::level_named(settings.loglevel).value_or(log::Level::Info);
   made.log_format = log::format_named(settings.log_format).value_or(log::Format::Text);
   made.measures_backlog = settings.backlog_metric;
@@ -74,8 +74,8 @@ supervisor::ArbiterSettings arbiter_settings(const nb::object& server,
   }
   made.adopted = [server, generation] { tell(server, "adopt", generation); };
   made.about_to_fork = [server, generation] { tell(server, "before_fork", generation); };
-  made.worker_main = [object, server](supervisor::WorkerPlace& place) {
-    return run_worker(place, object, server);
+  made.worker_main = [generation, server](supervisor::WorkerPlace& place) {
+    return run_worker(place, generation, server);
   };
   return made;
 }

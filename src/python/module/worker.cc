@@ -241,8 +241,8 @@ int boot_failed(const nb::python_error& error) {
 }
 
 int serve(supervisor::WorkerPlace& place, const config::Settings& settings,
-          const nb::object& server, Farewell& farewell, const nb::object& application,
-          const nb::module_& helpers) {
+          const EngineSettings& engine_settings, const nb::object& server, Farewell& farewell,
+          const nb::object& application, const nb::module_& helpers) {
   const gil::Gil& gil = gil::Gil::held();
   StackDump dump;
   if (!dump.prepare(gil)) throw nb::python_error();
@@ -257,7 +257,7 @@ int serve(supervisor::WorkerPlace& place, const config::Settings& settings,
   if (!request_hooks.is_none()) config.request_hooks = request_hooks.ptr();
   wsgi::WsgiApplication bridge(gil, std::move(config));
   Result<std::unique_ptr<Engine>> made = Engine::create(
-      engine_settings_from(settings),
+      engine_settings,
       {place.board, place.seat, std::move(place.lifeline), listening_sockets(place.listeners),
        std::move(place.siblings), std::move(signal_pipe)},
       bridge, events);
@@ -286,12 +286,13 @@ int serve(supervisor::WorkerPlace& place, const config::Settings& settings,
 
 }  // namespace
 
-int run_worker(supervisor::WorkerPlace& place, const nb::object& settings,
+int run_worker(supervisor::WorkerPlace& place, const nb::object& generation,
                const nb::object& server) {
   install_boot_signals(place.board.seat(place.seat), place.arbiter);
   Farewell farewell(server);
   int code = supervisor::kWorkerFailedToBoot;
   try {
+    const nb::object settings = generation.attr("settings");
     const auto& loaded = nb::cast<const config::LoadedSettings&>(settings);
     // Python's logging writes nothing on this thread, and the import of the application may take its time.
     if (loaded.settings.logs_by_python) log::start_thread();
@@ -300,7 +301,9 @@ int run_worker(supervisor::WorkerPlace& place, const nb::object& settings,
     if (!wsgi::set_up(gil::Gil::held())) throw nb::python_error();
     server.attr("enter_worker")();
     const nb::object application = server.attr("load_application")(settings);
-    code = serve(place, loaded.settings, server, farewell, application, helpers);
+    const EngineSettings engine =
+        engine_settings_from(loaded.settings, python_logger_of(generation));
+    code = serve(place, loaded.settings, engine, server, farewell, application, helpers);
   } catch (const nb::python_error& error) {
     code = boot_failed(error);
   } catch (const std::exception& error) {

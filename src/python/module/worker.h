@@ -12,8 +12,8 @@
 
 namespace winghorn {
 
-// `server` is the arbiter as hooks see it (winghorn.server.Server).
-int run_worker(supervisor::WorkerPlace& place, const nanobind::object& settings,
+// `generation` and `server`, the arbiter as hooks see it, are winghorn.server's.
+int run_worker(supervisor::WorkerPlace& place, const nanobind::object& generation,
                const nanobind::object& server);
 
 }  // namespace winghorn

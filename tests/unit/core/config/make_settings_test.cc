@@ -138,10 +138,36 @@ TEST(MakeSettings, AnUnsupportedSettingIsRefusedWhereverItStands) {
             std::string::npos);
   EXPECT_NE(refused({from_file("pre_exec", function())})[0].find("setting 'pre_exec' is not"),
             std::string::npos);
-  EXPECT_EQ(refused({from_file("logconfig_dict",
-                               Opaque{.text = "{'version': 1}", .type = "dict", .culprit = "1"})})
-                .size(),
-            1U);
+}
+
+TEST(MakeSettings, PythonsLoggingTakesOverWhenItIsAskedFor) {
+  const auto asks = [](std::vector<Given> given) {
+    return load(std::move(given)).settings.logs_by_python;
+  };
+  EXPECT_FALSE(asks({}));
+  EXPECT_FALSE(asks({from_file("logger_class", text("gunicorn.glogging.Logger")),
+                     from_file("logconfig_dict", Pairs{}), from_file("syslog", false)}));
+  EXPECT_TRUE(asks({from_file("logconfig_dict",
+                              Opaque{.text = "{'version': 1}", .type = "dict", .culprit = "1"})}));
+  EXPECT_TRUE(asks({from_file("logger_class", text("mine.Logger"))}));
+  EXPECT_TRUE(asks({from_file("logger_class",
+                              Opaque{.text = "<class 'mine'>", .type = "type", .culprit = ""})}));
+  EXPECT_TRUE(asks({from_command("syslog", true)}));
+  const Settings settings = load({from_command("statsd_host", text("stats:1"))}).settings;
+  EXPECT_TRUE(settings.logs_by_python);
+  EXPECT_EQ(settings.statsd_host, "stats");
+  EXPECT_EQ(settings.statsd_port, 1U);
+}
+
+TEST(MakeSettings, LoggingThatCannotBeConfiguredIsRefused) {
+  EXPECT_EQ(refused({from_command("logconfig", text("no.ini"))})[0].find(
+                "log config 'no.ini' not found (setting 'logconfig'"),
+            0U);
+  EXPECT_EQ(refused({from_command("statsd_host", text("x:y"))})[0].find("Value must be one of ("),
+            0U);
+  EXPECT_EQ(
+      refused({from_file("logconfig_dict", number(1))})[0].find("Value is not a dictionary: 1"),
+      0U);
 }
 
 TEST(MakeSettings, AHookIsAFunctionThatNobodyHasRefused) {
