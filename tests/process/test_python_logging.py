@@ -18,7 +18,7 @@ import pytest
 
 from tests.conftest import Serve
 from tests.support.client import ask
-from tests.support.server import APPS, run_to_end
+from tests.support.server import APPS, ROOT, run_to_end
 from tests.support.trace import Trace
 from tests.support.waiting import PATIENCE, wait_until
 
@@ -482,6 +482,19 @@ def test_access_log_as_json(serve: Serve) -> None:
         "referer": 'say "hi"\\',
         "user_agent": "t�st",
     }
+
+
+def test_page_shows_the_access_log_as_it_is(serve: Serve) -> None:
+    """The sample in docs/logs.md has the fields of a real line, in their order."""
+    page = (ROOT / "docs" / "logs.md").read_text()
+    (sample,) = re.findall(r'^\{"time":"[^"]*","pid":\d+,"peer".*\}$', page, re.MULTILINE)
+    server = serve("trouble:app", "--access-logfile", "-", "--access-logformat", "json")
+    request = (
+        "GET /hello?x=1 HTTP/1.1\r\nHost: shop\r\nReferer: http://shop/\r\n"
+        "User-Agent: curl\r\nAuthorization: Basic bWU6c2VjcmV0\r\n\r\n"
+    )
+    assert ask(server.address, request).status == 200
+    assert list(json.loads(sample)) == list(json.loads(server.wait_for_out("/hello")))
 
 
 # ---- what is wrong --------------------------------------------------------------------------

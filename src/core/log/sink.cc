@@ -169,11 +169,11 @@ WrittenPart Sink::written_of(Bytes lines, std::uint64_t place) const {
 }
 
 bool Sink::write(Bytes lines) {
-  if (!on()) return true;
   if (receiver_ != nullptr) {
     receiver_->take(kind_, lines);
     return true;
   }
+  if (fd_ < 0) return true;
   if (!settle()) return false;
   bool failed = false;
   if (torn_) {  // what the failed one before left would swallow our first line
