@@ -54,6 +54,15 @@ Status open_log(const ArbiterSettings& settings) {
   return log::open(settings.log, settings.log_level, settings.log_format);
 }
 
+void give_logs(const ArbiterSettings& settings) {
+  for (const std::string& path : {settings.log.errors, settings.log.access}) {
+    if (path.empty() || path == "-") continue;
+    if (Status given = give_file(path, settings.identity); !given) {
+      log::warning("Workers may not be able to open the log again: {}", given.error().text());
+    }
+  }
+}
+
 void say_what_was_read(const ArbiterSettings& settings) {
   if (!settings.config_file.empty()) log::info("Settings are read from {}", settings.config_file);
   for (const std::string& warning : settings.warnings) log::warning("{}", warning);
@@ -182,10 +191,13 @@ int Arbiter::run() {
     return kCannotStart;
   }
   log::info("Starting winghorn {}", WINGHORN_VERSION);
-  if (Status made = pidfile_.create(current_->settings.pidfile); !made) {
-    log::error("Can't start: {}", made.error().text());
+  Status possible = check_identity(current_->settings.identity);
+  if (possible) possible = pidfile_.create(current_->settings.pidfile);
+  if (!possible) {
+    log::error("Can't start: {}", possible.error().text());
     return kCannotStart;
   }
+  give_logs(current_->settings);
   if (!allows(hooks_.starting)) return give_up_start();
   if (!open_listeners()) return stop_is_waiting() ? say_goodbye() : give_up_start();
   open_channel();
@@ -353,6 +365,7 @@ void Arbiter::reload() {
 // All that a generation needs of the arbiter, or nothing of it is left.
 Status Arbiter::prepare(const Generation& next) {
   if (Status room = check_room(next.settings, board_); !room) return room;
+  if (Status may = check_identity(next.settings.identity); !may) return may;
   const auto bind = [&next](const ListenAddress& address) {
     Result<Listener> bound = Listener::bind(address, next.settings.bind);
     if (!bound) log_refused_bind(address, bound.error());
@@ -360,6 +373,7 @@ Status Arbiter::prepare(const Generation& next) {
   };
   if (!listeners_.open(next.addresses, bind)) return Failure{"an address cannot be listened at"};
   Status opened = open_log(next.settings);
+  give_logs(next.settings);
   if (opened) opened = pidfile_.move_to(next.settings.pidfile);
   if (!opened) listeners_.keep_only(current_->addresses, standing_->addresses);
   return opened;
@@ -379,6 +393,7 @@ void Arbiter::add_one() {
 
 void Arbiter::reopen_logs() {
   log::reopen();
+  give_logs(current_->settings);
   for (const WorkerRecord& worker : roster_.workers) {
     // One that boots has no handler yet: the signal would end it.
     if (!say_to(worker, Order::Reopen) && !worker.is_booting()) ::kill(worker.pid, SIGUSR1);
@@ -519,6 +534,7 @@ void Arbiter::hear_one(pid_t pid) {
     WorkerRecord* worker = roster_.find(pid);
     if (worker == nullptr) continue;
     if (word == static_cast<char>(Report::Recycle)) note_recycling(*worker);
+    if (word == static_cast<char>(Report::Reload)) hang_up();
     if (word != static_cast<char>(Report::Ready)) continue;
     const bool is_first = !roster_.ever_ready();
     note_ready(roster_, pid, now());

@@ -267,6 +267,9 @@ void fill_sockets(Checker& checker, Settings& out) {
   }
   out.backlog = static_cast<int>(checker.number("backlog"));
   out.umask = static_cast<unsigned>(checker.number("umask"));
+  out.user = static_cast<unsigned>(checker.number("user"));
+  out.group = static_cast<unsigned>(checker.number("group"));
+  out.initgroups = checker.flag("initgroups");
 }
 
 void fill_workers(Checker& checker, Settings& out) {

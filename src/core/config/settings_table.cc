@@ -33,8 +33,6 @@ constexpr std::string_view kControl = "Control";
 constexpr std::string_view kNoAsgi = "only WSGI applications are served";
 constexpr std::string_view kNoDaemon =
     "winghorn stays in the foreground; let systemd or a container run it";
-constexpr std::string_view kNoIdentity =
-    "workers keep the identity they were started with; start winghorn as that user";
 constexpr std::string_view kNoPaste = "PasteDeploy files are not read";
 constexpr std::string_view kNoPythonLogging =
     "the log is written without Python's logging configuration";
@@ -235,17 +233,17 @@ constexpr auto kSettings = std::to_array<Setting>({
     {.name = "worker_tmp_dir", .section = kMechanics, .flags = "--worker-tmp-dir", .metavar = "DIR",
      .help = "The folder for temporary files with long request bodies; the system's own by default. Workers' heartbeats are in shared memory and need no folder."},
     {.name = "user", .section = kMechanics, .flags = "-u --user", .metavar = "USER",
-     .kind = Kind::User, .availability = kNotYet, .reason = kNoIdentity,
-     .help = "The user that workers run as."},
+     .kind = Kind::User,
+     .help = "The user that workers run as, by name or number; the one who starts the server by default. The arbiter stays who it is."},
     {.name = "group", .section = kMechanics, .flags = "-g --group", .metavar = "GROUP",
-     .kind = Kind::Group, .availability = kNotYet, .reason = kNoIdentity,
-     .help = "The group that workers run as."},
+     .kind = Kind::Group,
+     .help = "The group that workers run as, by name or number; that of the start by default."},
     {.name = "umask", .section = kMechanics, .flags = "-m --umask", .metavar = "INT",
      .kind = Kind::Octal, .fallback = 0, .most = 0777, .effect = kRestart,
      .help = "The mode bits that a Unix socket is made without."},
     {.name = "initgroups", .section = kMechanics, .flags = "--initgroups",
-     .kind = Kind::Flag, .fallback = false, .availability = kNotYet, .reason = kNoIdentity,
-     .help = "Give workers all groups of their user."},
+     .kind = Kind::Flag, .fallback = false,
+     .help = "Give workers of another user all groups that it is in, not just the one of the setting group."},
     {.name = "tmp_upload_dir", .section = kMechanics,
      .availability = kMoot, .reason = "it never had an effect in gunicorn; temporary files go to worker_tmp_dir",
      .help = "A setting of gunicorn's without effect."},
