@@ -116,6 +116,7 @@ class Arbiter {
   void tell_count(unsigned before);
   void add_one();
   void remove_one();
+  void dismiss_workers();
   void reopen_logs();
   void say_worker_count();
   void tell_systemd();
@@ -312,7 +313,7 @@ void Arbiter::handle(int signal) {
     case SIGUSR2:
       return log::warning("SIGUSR2 (binary upgrade) is not supported yet");
     case SIGWINCH:
-      return log::info("SIGWINCH (graceful stop of the workers) is not supported yet");
+      return dismiss_workers();
     default:  // SIGCHLD: every turn reaps
       return;
   }
@@ -389,6 +390,13 @@ void Arbiter::add_one() {
   if (add_worker(wanted_, most_workers(board_))) return tell_count(before);
   log::warning("TTIN is ignored: there are {} workers, and more cannot be configured.",
                wanted_.workers);
+}
+
+// In a terminal the signal means that a window has a new size.
+void Arbiter::dismiss_workers() {
+  if (!current_->settings.daemon) return log::debug("SIGWINCH ignored. Not daemonized");
+  log::info("graceful stop of workers");
+  tell_count(std::exchange(wanted_.workers, 0U));
 }
 
 void Arbiter::reopen_logs() {

@@ -48,6 +48,7 @@ struct ArbiterSettings {
   std::optional<log::AccessFormat> access_format = {};  // none: there is no access log
   std::string proc_name = {};                           // in process titles
   std::string pidfile = {};                             // empty: none
+  bool daemon = false;                                  // WINCH takes the workers away
   std::string config_file = {};                         // that was read; empty: none
   std::vector<std::string> warnings = {};               // what is odd about them
   WorkerMain worker_main;

@@ -265,6 +265,7 @@ void fill_sockets(Checker& checker, Settings& out) {
   if (const std::string file = checker.text("pidfile"); !file.empty()) {
     out.pidfile = absolute(file, out.chdir);
   }
+  out.daemon = checker.flag("daemon");
   out.backlog = static_cast<int>(checker.number("backlog"));
   out.umask = static_cast<unsigned>(checker.number("umask"));
   out.user = static_cast<unsigned>(checker.number("user"));

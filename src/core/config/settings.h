@@ -42,6 +42,7 @@ struct Settings {
   unsigned group = 0;
   bool initgroups = false;
 
+  bool daemon = false;
   std::string pidfile;    // absolute; empty: none
   std::string proc_name;  // in process titles
 

@@ -31,8 +31,6 @@ constexpr std::string_view kDirty = "Dirty Arbiters";
 constexpr std::string_view kControl = "Control";
 
 constexpr std::string_view kNoAsgi = "only WSGI applications are served";
-constexpr std::string_view kNoDaemon =
-    "winghorn stays in the foreground; let systemd or a container run it";
 constexpr std::string_view kNoPaste = "PasteDeploy files are not read";
 constexpr std::string_view kNoPythonLogging =
     "the log is written without Python's logging configuration";
@@ -223,8 +221,8 @@ constexpr auto kSettings = std::to_array<Setting>({
      .effect = kCommand,
      .help = "The folder to change to before the application is loaded; the current one by default."},
     {.name = "daemon", .section = kMechanics, .flags = "-D --daemon",
-     .kind = Kind::Flag, .fallback = false, .availability = kNotYet, .reason = kNoDaemon,
-     .help = "Go into the background."},
+     .kind = Kind::Flag, .fallback = false, .effect = kRestart,
+     .help = "Go into the background. Under systemd and in containers it is better left off."},
     {.name = "raw_env", .section = kMechanics, .flags = "-e --env", .metavar = "ENV",
      .kind = Kind::TextList, .fallback = "",
      .help = "A variable for the application's environment, as KEY=VALUE. May be repeated."},
@@ -347,8 +345,8 @@ constexpr auto kSettings = std::to_array<Setting>({
      .fallback = "user", .availability = kNotYet, .reason = kNoSyslog,
      .help = "The facility in syslog."},
     {.name = "enable_stdio_inheritance", .section = kLogging, .flags = "-R --enable-stdio-inheritance",
-     .kind = Kind::Flag, .fallback = false, .availability = kNotYet, .reason = kNoDaemon,
-     .help = "Let a daemon keep its standard output and error."},
+     .kind = Kind::Flag, .fallback = false, .effect = kRestart,
+     .help = "Let a daemon keep its standard output and error, unless they are a terminal."},
     {.name = "statsd_host", .section = kLogging, .flags = "--statsd-host", .metavar = "STATSD_ADDR",
      .availability = kNotYet, .reason = kNoStatsd,
      .help = "Where statsd listens."},

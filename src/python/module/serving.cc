@@ -73,6 +73,7 @@ supervisor::ArbiterSettings arbiter_settings(const nb::object& server,
   made.log_format = log::format_named(settings.log_format).value_or(log::Format::Text);
   made.proc_name = settings.proc_name;
   made.pidfile = settings.pidfile;
+  made.daemon = settings.daemon;
   made.config_file = settings.config_file;
   made.warnings = settings.warnings;
   if (std::string warning = spill_warning(spill_directory(settings)); !warning.empty()) {
