@@ -101,6 +101,9 @@ def serve(server: Server) -> int:
 def say(level: int, text: object) -> None:
     """Write `text` to the error log if `level`, as logging counts levels, is wanted."""
 
+def ask_for_reload() -> bool:
+    """In a worker: have the arbiter reload, as by HUP. False when it cannot be told."""
+
 def say_access(text: object) -> None:
     """Write one line to the access log."""
 

@@ -2,7 +2,7 @@
 """The command ``winghorn``: gathers what was set where, and hands it to the extension.
 
 The options come from the settings table in ``_core``; nothing here knows a setting by name but
-those that this module itself obeys (config, chdir, check_config, print_config).
+those that this module itself obeys (config, chdir, check_config, print_config, daemon).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from winghorn import _core, app_loader, config_file
+from winghorn import _core, app_loader, config_file, daemon
 from winghorn._core import Settings, SettingsError
 from winghorn.app_loader import BootError, put_first
 from winghorn.config import with_functions
@@ -82,6 +82,12 @@ def complain(error: SettingsError) -> int:
 
 def serve(server: Server) -> int:
     """Run the server until it is stopped; returns the exit status."""
+    cfg = server.cfg
+    # The new arbiter of an upgrade is where it should be already.
+    if cfg.daemon and "GUNICORN_FD" not in os.environ:
+        keep_output = bool(cfg.enable_stdio_inheritance)
+        daemon.warn_of_odd_start(cfg.errorlog, keep_output)
+        daemon.detach(keep_output)
     # The arbiter has a handler of its own. What stands behind it counts once it is done: a second
     # Ctrl-C must not turn a stop that went well into a death by signal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -238,7 +238,7 @@ class Server:
         def changed(path: str) -> None:
             worker.log.info("Worker reloading: %s modified", path)
             self._watch_files(settings)  # this worker stays if the new code is of no use
-            os.kill(worker.ppid, signal.SIGHUP)
+            _core.ask_for_reload()
 
         extra, engine = settings.reload_extra_files, worker.cfg.reload_engine
         worker.reloader = Reloader(changed, extra, engine)

@@ -17,14 +17,14 @@
 #include <utility>
 
 #include "core/base/signal_name.h"
-#include "core/config/settings_table.h"
 #include "core/log/log.h"
 #include "core/net/bind_patiently.h"
 #include "core/net/lifeline.h"
 #include "core/scoreboard/scoreboard.h"
+#include "supervisor/board_room.h"
+#include "supervisor/death_report.h"
 #include "supervisor/listener_set.h"
 #include "supervisor/notify.h"
-#include "supervisor/obituary.h"
 #include "supervisor/oom_kills.h"
 #include "supervisor/pidfile.h"
 #include "supervisor/policy.h"
@@ -52,6 +52,15 @@ bool allows(const std::function<bool(Parameters...)>& hook, Arguments... argumen
 
 Status open_log(const ArbiterSettings& settings) {
   return log::open(settings.log, settings.log_level, settings.log_format);
+}
+
+void give_logs(const ArbiterSettings& settings) {
+  for (const std::string& path : {settings.log.errors, settings.log.access}) {
+    if (path.empty() || path == "-") continue;
+    if (Status given = give_file(path, settings.identity); !given) {
+      log::warning("Workers may not be able to open the log again: {}", given.error().text());
+    }
+  }
 }
 
 void say_what_was_read(const ArbiterSettings& settings) {
@@ -102,13 +111,12 @@ class Arbiter {
   void stop(bool quick);
   void hang_up();
   void reload();
-  unsigned most_workers() const;
-  Status check_room(const ArbiterSettings& settings) const;
   Status prepare(const Generation& next);
   void adopt(GenerationPtr next, unsigned workers);
   void tell_count(unsigned before);
   void add_one();
   void remove_one();
+  void dismiss_workers();
   void reopen_logs();
   void say_worker_count();
   void tell_systemd();
@@ -118,9 +126,6 @@ class Arbiter {
   void note_stop(pid_t pid, int wait_status);
   void bury(pid_t pid, Ending ending, const std::optional<rusage>& usage);
   void bury_stolen();
-  Death death_of(const WorkerRecord& worker, Ending ending, const std::optional<rusage>& usage);
-  void report_death(const WorkerRecord& worker, const Death& death);
-  void write_owed_lines(const WorkerRecord& worker);
   void abandon(const WorkerRecord& worker, Ending ending);
   void go_back_to_the_old_log(const std::string& why) const;
   void halt(int code);
@@ -153,7 +158,7 @@ class Arbiter {
   Roster roster_;
   Wanted wanted_;
   std::unordered_map<pid_t, Fd> lifelines_;
-  OomLedger oom_ledger_;
+  DeathReports death_reports_{board_};
   Pidfile pidfile_;
   ServiceNotices systemd_{Notifier::from_environment()};
   std::vector<int> untreated_;  // signals taken from the pipe
@@ -189,10 +194,13 @@ int Arbiter::run() {
     return kCannotStart;
   }
   log::info("Starting winghorn {}", WINGHORN_VERSION);
-  if (Status made = pidfile_.create(current_->settings.pidfile); !made) {
-    log::error("Can't start: {}", made.error().text());
+  Status possible = check_identity(current_->settings.identity);
+  if (possible) possible = pidfile_.create(current_->settings.pidfile);
+  if (!possible) {
+    log::error("Can't start: {}", possible.error().text());
     return kCannotStart;
   }
+  give_logs(current_->settings);
   if (!allows(hooks_.starting)) return give_up_start();
   if (!open_listeners()) return stop_is_waiting() ? say_goodbye() : give_up_start();
   open_channel();
@@ -311,7 +319,7 @@ void Arbiter::handle(int signal) {
     case SIGUSR2:
       return log::warning("SIGUSR2 (binary upgrade) is not supported yet");
     case SIGWINCH:
-      return log::info("SIGWINCH (graceful stop of the workers) is not supported yet");
+      return dismiss_workers();
     default:  // SIGCHLD: every turn reaps
       return;
   }
@@ -361,33 +369,10 @@ void Arbiter::reload() {
   call(hooks_.reloaded);
 }
 
-// What TTIN may reach is what a reload may ask for: there are seats for two generations of as many.
-unsigned Arbiter::most_workers() const {
-  const auto most = static_cast<unsigned>(config::find_setting("workers")->most);
-  return std::min(most, std::max(board_.seats() / 2, 1U));
-}
-
-// The board was made before the first fork and cannot grow.
-Status Arbiter::check_room(const ArbiterSettings& settings) const {
-  const auto too_many = [](std::string_view what, unsigned asked, unsigned most) {
-    return Failure{
-        fmt::format("{} = {} is more than the {} that this server has made room for; "
-                    "more needs a restart",
-                    what, asked, most)};
-  };
-  if (settings.workers > most_workers()) {
-    return too_many("workers", settings.workers, most_workers());
-  }
-  const unsigned slots = settings.threads + settings.stuck_slots_limit;
-  if (slots > board_.slots_per_seat()) {
-    return too_many("threads + stuck_slots_limit", slots, board_.slots_per_seat());
-  }
-  return Nothing{};
-}
-
 // All that a generation needs of the arbiter, or nothing of it is left.
 Status Arbiter::prepare(const Generation& next) {
-  if (Status room = check_room(next.settings); !room) return room;
+  if (Status room = check_room(next.settings, board_); !room) return room;
+  if (Status may = check_identity(next.settings.identity); !may) return may;
   const auto bind = [&next](const ListenAddress& address) {
     Result<Listener> bound = Listener::bind(address, next.settings.bind);
     if (!bound) log_refused_bind(address, bound.error());
@@ -395,6 +380,7 @@ Status Arbiter::prepare(const Generation& next) {
   };
   if (!listeners_.open(next.addresses, bind)) return Failure{"an address cannot be listened at"};
   Status opened = open_log(next.settings);
+  give_logs(next.settings);
   if (opened) opened = pidfile_.move_to(next.settings.pidfile);
   if (!opened) listeners_.keep_only(current_->addresses, standing_->addresses);
   return opened;
@@ -407,13 +393,21 @@ void Arbiter::remove_one() {
 
 void Arbiter::add_one() {
   const unsigned before = wanted_.workers;
-  if (add_worker(wanted_, most_workers())) return tell_count(before);
+  if (add_worker(wanted_, most_workers(board_))) return tell_count(before);
   log::warning("TTIN is ignored: there are {} workers, and more cannot be configured.",
                wanted_.workers);
 }
 
+// In a terminal the signal means that a window has a new size.
+void Arbiter::dismiss_workers() {
+  if (!current_->settings.daemon) return log::debug("SIGWINCH ignored. Not daemonized");
+  log::info("graceful stop of workers");
+  tell_count(std::exchange(wanted_.workers, 0U));
+}
+
 void Arbiter::reopen_logs() {
   log::reopen();
+  give_logs(current_->settings);
   for (const WorkerRecord& worker : roster_.workers) {
     // One that boots has no handler yet: the signal would end it.
     if (!say_to(worker, Order::Reopen) && !worker.is_booting()) ::kill(worker.pid, SIGUSR1);
@@ -486,7 +480,7 @@ void Arbiter::bury(pid_t pid, Ending ending, const std::optional<rusage>& usage)
   const WorkerRecord worker = *roster_.find(pid);
   lifelines_.erase(pid);
   board_.seat(worker.seat).set_state(SeatState::Dead);
-  report_death(worker, death_of(worker, ending, usage));
+  death_reports_.write({worker, ending, usage}, wanted_, current_->settings.access_format);
   board_.vacate(worker.seat);
   call(hooks_.gone, pid);
   switch (note_gone(roster_, wanted_, pid, ending, now())) {
@@ -501,42 +495,6 @@ void Arbiter::bury(pid_t pid, Ending ending, const std::optional<rusage>& usage)
     case Consequence::Halt:
       return halt(ending.number);
   }
-}
-
-Death Arbiter::death_of(const WorkerRecord& worker, Ending ending,
-                        const std::optional<rusage>& usage) {
-  Death death{ending, usage};
-  const bool is_a_riddle =
-      ending.by_signal && ending.number == SIGKILL && worker.killed == KillReason::None;
-  if (is_a_riddle) death.memory = oom_ledger_.judge(worker.oom_kills_at_birth, own_oom_kills());
-  death.sender = board_.seat(worker.seat).last_signal();
-  // Told to abort, it wrote the record of its requests itself and left.
-  const bool has_said_all = worker.aborted_at && !ending.by_signal;
-  if (!has_said_all) death.unfinished = unfinished_requests(board_, worker.seat, now());
-  return death;
-}
-
-void Arbiter::report_death(const WorkerRecord& worker, const Death& death) {
-  log::drain_dead(board_.log_ring(worker.seat));
-  write_owed_lines(worker);
-  const Obituary said = obituary(worker, death, wanted_, now());
-  log::say(said.level, said.text);
-}
-
-// In the format that the log has now, as its place is the one that it has now.
-void Arbiter::write_owed_lines(const WorkerRecord& worker) {
-  const std::optional<log::AccessFormat>& format = current_->settings.access_format;
-  if (!format) return;
-  for (const std::string& line :
-       owed_access_lines(board_, worker.seat, worker.pid, *format, now())) {
-    log::say_access(line);
-  }
-  const std::uint64_t rowless = board_.seat(worker.seat).engine.rowless.get();
-  if (rowless == 0) return;
-  log::warning(
-      "Worker (pid:{}) had {} requests at times when it had too many to keep a record of: "
-      "those among them that it did not finish have no access line",
-      worker.pid, rowless);
 }
 
 void Arbiter::abandon(const WorkerRecord& worker, Ending ending) {
@@ -596,6 +554,7 @@ void Arbiter::hear_one(pid_t pid) {
     WorkerRecord* worker = roster_.find(pid);
     if (worker == nullptr) continue;
     if (word == static_cast<char>(Report::Recycle)) note_recycling(*worker);
+    if (word == static_cast<char>(Report::Reload)) hang_up();
     if (word != static_cast<char>(Report::Ready)) continue;
     const bool is_first = !roster_.ever_ready();
     note_ready(roster_, pid, now());

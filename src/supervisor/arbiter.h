@@ -25,6 +25,7 @@
 #include "core/log/access_log.h"
 #include "core/log/log.h"
 #include "core/net/listener.h"
+#include "supervisor/identity.h"
 #include "supervisor/worker_place.h"
 
 namespace winghorn::supervisor {
@@ -34,6 +35,7 @@ namespace winghorn::supervisor {
 struct ArbiterSettings {
   std::vector<config::BindAddress> addresses;
   BindOptions bind;
+  Identity identity = {};  // of workers; they take it themselves (worker_main)
   unsigned workers = 1;
   unsigned threads = 1;            // of a worker
   unsigned stuck_slots_limit = 0;  // threads that may take the place of those that do not come back
@@ -47,6 +49,7 @@ struct ArbiterSettings {
   bool measures_backlog = false;                        // each second
   std::string proc_name = {};                           // in process titles
   std::string pidfile = {};                             // empty: none
+  bool daemon = false;                                  // WINCH takes the workers away
   std::string config_file = {};                         // that was read; empty: none
   std::vector<std::string> warnings = {};               // what is odd about them
   WorkerMain worker_main;

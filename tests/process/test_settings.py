@@ -199,7 +199,6 @@ def test_config_file_that_is_not_there() -> None:
 TO_COME = [
     "preload_app = True",
     "certfile = 'a.pem'",
-    "daemon = True",
     "http_protocols = 'h1,h2'",
     "dirty_workers = 1",
     "def pre_exec(server): pass",
@@ -220,14 +219,14 @@ def test_settings_to_come_are_refused(folder: Path, line: str) -> None:
 def test_settings_to_come_at_their_defaults_are_fine(serve: Serve, folder: Path) -> None:
     """A config file that sets them to their defaults works unchanged."""
     (folder / "gunicorn.conf.py").write_text(
-        "preload_app = False\nmax_requests = 0\ncertfile = None\ndaemon = False\nworkers = 1\n"
+        "preload_app = False\nmax_requests = 0\ncertfile = None\nworkers = 1\n"
     )
     serve("trouble:app", cwd=folder)
 
 
 def test_flags_to_come_are_refused() -> None:
     """So are the flags, with what to do instead."""
-    for flags in (["--preload"], ["--dirty-app", "x"], ["--certfile", "x"], ["--daemon"]):
+    for flags in (["--preload"], ["--dirty-app", "x"], ["--certfile", "x"]):
         status, log = refused(*flags)
         assert status in (1, 2)
         assert "not supported by winghorn yet" in log

@@ -266,8 +266,12 @@ void fill_sockets(Checker& checker, Settings& out) {
   if (const std::string file = checker.text("pidfile"); !file.empty()) {
     out.pidfile = absolute(file, out.chdir);
   }
+  out.daemon = checker.flag("daemon");
   out.backlog = static_cast<int>(checker.number("backlog"));
   out.umask = static_cast<unsigned>(checker.number("umask"));
+  out.user = static_cast<unsigned>(checker.number("user"));
+  out.group = static_cast<unsigned>(checker.number("group"));
+  out.initgroups = checker.flag("initgroups");
 }
 
 void fill_workers(Checker& checker, Settings& out) {

@@ -37,6 +37,12 @@ struct Settings {
   int backlog = 0;
   unsigned umask = 0;  // of Unix sockets
 
+  // Who workers are.
+  unsigned user = 0;
+  unsigned group = 0;
+  bool initgroups = false;
+
+  bool daemon = false;
   std::string pidfile;    // absolute; empty: none
   std::string proc_name;  // in process titles
 

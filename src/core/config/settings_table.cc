@@ -31,10 +31,6 @@ constexpr std::string_view kDirty = "Dirty Arbiters";
 constexpr std::string_view kControl = "Control";
 
 constexpr std::string_view kNoAsgi = "only WSGI applications are served";
-constexpr std::string_view kNoDaemon =
-    "winghorn stays in the foreground; let systemd or a container run it";
-constexpr std::string_view kNoIdentity =
-    "workers keep the identity they were started with; start winghorn as that user";
 constexpr std::string_view kNoPaste = "PasteDeploy files are not read";
 constexpr std::string_view kNoTls = "TLS is not spoken; let a proxy in front terminate it";
 constexpr std::string_view kNoHttp2 = "only HTTP/1 is spoken";
@@ -221,8 +217,8 @@ constexpr auto kSettings = std::to_array<Setting>({
      .effect = kCommand,
      .help = "The folder to change to before the application is loaded; the current one by default."},
     {.name = "daemon", .section = kMechanics, .flags = "-D --daemon",
-     .kind = Kind::Flag, .fallback = false, .availability = kNotYet, .reason = kNoDaemon,
-     .help = "Go into the background."},
+     .kind = Kind::Flag, .fallback = false, .effect = kRestart,
+     .help = "Go into the background. Under systemd and in containers it is better left off."},
     {.name = "raw_env", .section = kMechanics, .flags = "-e --env", .metavar = "ENV",
      .kind = Kind::TextList, .fallback = "",
      .help = "A variable for the application's environment, as KEY=VALUE. May be repeated."},
@@ -231,17 +227,17 @@ constexpr auto kSettings = std::to_array<Setting>({
     {.name = "worker_tmp_dir", .section = kMechanics, .flags = "--worker-tmp-dir", .metavar = "DIR",
      .help = "The folder for temporary files with long request bodies; the system's own by default. Workers' heartbeats are in shared memory and need no folder."},
     {.name = "user", .section = kMechanics, .flags = "-u --user", .metavar = "USER",
-     .kind = Kind::User, .availability = kNotYet, .reason = kNoIdentity,
-     .help = "The user that workers run as."},
+     .kind = Kind::User,
+     .help = "The user that workers run as, by name or number; the one who starts the server by default. The arbiter stays who it is."},
     {.name = "group", .section = kMechanics, .flags = "-g --group", .metavar = "GROUP",
-     .kind = Kind::Group, .availability = kNotYet, .reason = kNoIdentity,
-     .help = "The group that workers run as."},
+     .kind = Kind::Group,
+     .help = "The group that workers run as, by name or number; that of the start by default."},
     {.name = "umask", .section = kMechanics, .flags = "-m --umask", .metavar = "INT",
      .kind = Kind::Octal, .fallback = 0, .most = 0777, .effect = kRestart,
      .help = "The mode bits that a Unix socket is made without."},
     {.name = "initgroups", .section = kMechanics, .flags = "--initgroups",
-     .kind = Kind::Flag, .fallback = false, .availability = kNotYet, .reason = kNoIdentity,
-     .help = "Give workers all groups of their user."},
+     .kind = Kind::Flag, .fallback = false,
+     .help = "Give workers of another user all groups that it is in, not just the one of the setting group."},
     {.name = "tmp_upload_dir", .section = kMechanics,
      .availability = kMoot, .reason = "it never had an effect in gunicorn; temporary files go to worker_tmp_dir",
      .help = "A setting of gunicorn's without effect."},
@@ -336,8 +332,8 @@ constexpr auto kSettings = std::to_array<Setting>({
     {.name = "syslog_facility", .section = kLogging, .flags = "--log-syslog-facility", .metavar = "SYSLOG_FACILITY",
      .fallback = "user", .help = "The facility in syslog: user, daemon, local0 and so on."},
     {.name = "enable_stdio_inheritance", .section = kLogging, .flags = "-R --enable-stdio-inheritance",
-     .kind = Kind::Flag, .fallback = false, .availability = kNotYet, .reason = kNoDaemon,
-     .help = "Let a daemon keep its standard output and error."},
+     .kind = Kind::Flag, .fallback = false, .effect = kRestart,
+     .help = "Let a daemon keep its standard output and error, unless they are a terminal."},
     {.name = "statsd_host", .section = kLogging, .flags = "--statsd-host", .metavar = "STATSD_ADDR",
      .help = "Where statsd listens: HOST, HOST:PORT, [V6]:PORT, or unix://PATH for a Unix datagram socket; the port is 8125 when none is given."},
     {.name = "dogstatsd_tags", .section = kLogging, .flags = "--dogstatsd-tags", .metavar = "DOGSTATSD_TAGS",

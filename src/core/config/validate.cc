@@ -243,11 +243,19 @@ Checked check_durations(const Setting& setting, const Value& value) {
 
 // ---- names that something must be found by
 
+// What setresuid(2) takes for a user; -1 means to it that nothing changes.
+bool is_id(std::int64_t number) { return number >= 0 && number < 0xFFFFFFFF; }
+
+std::optional<std::int64_t> id_in(const Value& value) {
+  const auto* const given = std::get_if<std::int64_t>(&value);
+  const auto number = given != nullptr ? std::optional(*given) : python_integer(str(value));
+  return number && is_id(*number) ? number : std::nullopt;
+}
+
 Checked check_user(const Value& value) {
   if (is_none(value)) return Value(static_cast<std::int64_t>(geteuid()));
-  if (std::holds_alternative<std::int64_t>(value)) return value;
+  if (const auto number = id_in(value)) return Value(*number);
   const std::string name = str(value);
-  if (const auto number = python_integer(name)) return Value(*number);
   const passwd* entry = getpwnam(name.c_str());
   if (entry != nullptr) return Value(static_cast<std::int64_t>(entry->pw_uid));
   return Complaint{fmt::format("No such user: {}", quote(name))};
@@ -255,9 +263,8 @@ Checked check_user(const Value& value) {
 
 Checked check_group(const Value& value) {
   if (is_none(value)) return Value(static_cast<std::int64_t>(getegid()));
-  if (std::holds_alternative<std::int64_t>(value)) return value;
+  if (const auto number = id_in(value)) return Value(*number);
   const std::string name = str(value);
-  if (const auto number = python_integer(name)) return Value(*number);
   const group* entry = getgrnam(name.c_str());
   if (entry != nullptr) return Value(static_cast<std::int64_t>(entry->gr_gid));
   return Complaint{fmt::format("No such group: {}", quote(name))};

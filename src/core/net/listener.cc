@@ -167,8 +167,8 @@ Result<Listener> Listener::bind(const ListenAddress& address, const BindOptions&
   Result<Fd> socket = is_unix ? bind_unix(address, options) : bind_tcp(address);
   if (!socket) return socket.error();
   Listener listener(std::move(socket).value(), address);
-  if (is_unix) listener.remember_file();
-  const Status started = listener.start(options);
+  Status started = is_unix ? listener.own_file(options) : Nothing{};
+  if (started) started = listener.start(options);
   if (!started) return started.error();
   return listener;
 }
@@ -208,11 +208,21 @@ Status Listener::start(const BindOptions& options) {
   return Nothing{};
 }
 
-void Listener::remember_file() {
+Status Listener::own_file(const BindOptions& options) {
+  if (asked_.path.starts_with('\0')) return Nothing{};
+  // What this descriptor names stays the same whatever others do to the name.
+  const Fd file(::open(asked_.path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat made{};
-  if (asked_.path.starts_with('\0') || ::stat(asked_.path.c_str(), &made) != 0) return;
+  if (!file || ::fstat(file.get(), &made) != 0 || !S_ISSOCK(made.st_mode)) return Nothing{};
   device_ = made.st_dev;
   inode_ = made.st_ino;
+  const std::optional<FileOwner>& owner = options.owner;
+  if (!owner || ::fchownat(file.get(), "", owner->user, owner->group, AT_EMPTY_PATH) == 0) {
+    return Nothing{};
+  }
+  const int code = errno;
+  remove_file();
+  return Failure{"chown " + asked_.path, code};
 }
 
 unsigned Listener::waiting() const {

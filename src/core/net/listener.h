@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,9 +35,15 @@ struct ListenAddress {
 // As Python prints gunicorn's address: ('127.0.0.1', 8000), or the path.
 std::string to_text(const ListenAddress& address);
 
+struct FileOwner {
+  uid_t user = 0;
+  gid_t group = 0;
+};
+
 struct BindOptions {
   int backlog = 2048;
-  mode_t umask = 0;  // a unix socket's file gets mode 0777 & ~umask
+  mode_t umask = 0;                     // a unix socket's file gets mode 0777 & ~umask
+  std::optional<FileOwner> owner = {};  // of that file; none: whoever made it
 };
 
 class Listener {
@@ -63,7 +70,7 @@ class Listener {
   Listener(Fd fd, ListenAddress asked) : fd_(std::move(fd)), asked_(std::move(asked)) {}
 
   Status start(const BindOptions& options);
-  void remember_file();
+  Status own_file(const BindOptions& options);
 
   Fd fd_;
   ListenAddress asked_;

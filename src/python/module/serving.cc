@@ -44,13 +44,20 @@ bool ask(const nb::object& server, const char* method, const Arguments&... argum
   return nb::cast<bool>(tell(server, method, arguments...));
 }
 
+BindOptions bind_options(const config::Settings& settings, const supervisor::Identity& identity) {
+  BindOptions options{settings.backlog, static_cast<mode_t>(settings.umask)};
+  if (!identity.is_own()) options.owner = FileOwner{identity.user, identity.group};
+  return options;
+}
+
 supervisor::ArbiterSettings arbiter_settings(const nb::object& server,
                                              const nb::object& generation) {
   const nb::object object = generation.attr("settings");
   const auto& settings = nb::cast<const config::LoadedSettings&>(object).settings;
   supervisor::ArbiterSettings made;
   made.addresses = settings.bind;
-  made.bind = {settings.backlog, static_cast<mode_t>(settings.umask)};
+  made.identity = {settings.user, settings.group, settings.initgroups};
+  made.bind = bind_options(settings, made.identity);
   made.workers = static_cast<unsigned>(settings.workers);
   made.threads = static_cast<unsigned>(settings.threads);
   // An application that was promised one thread is not given a second one.
@@ -67,6 +74,7 @@ supervisor::ArbiterSettings arbiter_settings(const nb::object& server,
   made.measures_backlog = settings.backlog_metric;
   made.proc_name = settings.proc_name;
   made.pidfile = settings.pidfile;
+  made.daemon = settings.daemon;
   made.config_file = settings.config_file;
   made.warnings = settings.warnings;
   if (std::string warning = spill_warning(spill_directory(settings)); !warning.empty()) {
@@ -172,6 +180,7 @@ void bind_serving(nb::module_& module) {
   module.def("say_access", [](nb::handle text) {
     log::say_access(gil::text_of(gil::Gil::held(), text.ptr()) + "\n");
   });
+  module.def("ask_for_reload", &ask_for_reload);
   module.def("log_level", [] { return (static_cast<int>(log::lowest_wanted.load()) + 1) * 10; });
   if (!wsgi::set_up(gil::Gil::held()) ||
       wsgi::make_exceptions(gil::Gil::held(), module.ptr()) == nullptr) {

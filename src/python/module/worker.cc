@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <semaphore>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -29,6 +30,7 @@
 #include "python/module/worker_signals.h"
 #include "python/wsgi/application.h"
 #include "python/wsgi/types.h"
+#include "supervisor/identity.h"
 
 namespace nb = nanobind;
 
@@ -284,11 +286,26 @@ int serve(supervisor::WorkerPlace& place, const config::Settings& settings,
   events.leave(0);
 }
 
+// After the hook that may still do what this user may, before any code that a visitor can reach.
+void take_identity(const config::Settings& settings, pid_t arbiter) {
+  const supervisor::Identity wanted{settings.user, settings.group, settings.initgroups};
+  if (Status taken = supervisor::assume_identity(wanted); !taken) {
+    throw std::runtime_error(taken.error().text());
+  }
+  // With the old identity the kernel forgets that this process goes with the arbiter.
+  supervisor::end_with_arbiter(arbiter);
+}
+
+std::atomic<int> lifeline_to_arbiter{-1};
+
 }  // namespace
+
+bool ask_for_reload() { return supervisor::ask_for_reload(lifeline_to_arbiter.load()); }
 
 int run_worker(supervisor::WorkerPlace& place, const nb::object& generation,
                const nb::object& server) {
   install_boot_signals(place.board.seat(place.seat), place.arbiter);
+  lifeline_to_arbiter.store(place.lifeline.get());
   Farewell farewell(server);
   int code = supervisor::kWorkerFailedToBoot;
   try {
@@ -300,6 +317,7 @@ int run_worker(supervisor::WorkerPlace& place, const nb::object& generation,
     helpers.attr("begin")(std::chrono::duration<double>(loaded.settings.socket_timeout).count());
     if (!wsgi::set_up(gil::Gil::held())) throw nb::python_error();
     server.attr("enter_worker")();
+    take_identity(loaded.settings, place.arbiter);
     const nb::object application = server.attr("load_application")(settings);
     const EngineSettings engine =
         engine_settings_from(loaded.settings, python_logger_of(generation));

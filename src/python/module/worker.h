@@ -16,4 +16,7 @@ namespace winghorn {
 int run_worker(supervisor::WorkerPlace& place, const nanobind::object& generation,
                const nanobind::object& server);
 
+// In a worker: have the arbiter reload, as by HUP. False: it is gone, or there is none.
+bool ask_for_reload();
+
 }  // namespace winghorn

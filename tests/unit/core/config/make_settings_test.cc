@@ -2,6 +2,7 @@
 #include "core/config/make_settings.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <string>
@@ -134,8 +135,6 @@ TEST(MakeSettings, AnUnsupportedSettingIsRefusedWhereverItStands) {
   EXPECT_EQ(refused({from_command("certfile", text("x.pem"))})[0],
             "setting 'certfile' (--certfile) is not supported by winghorn yet: TLS is not spoken; "
             "let a proxy in front terminate it (from --certfile on the command line)");
-  EXPECT_NE(refused({from_command("daemon", true)})[0].find("let systemd or a container run it"),
-            std::string::npos);
   EXPECT_NE(refused({from_file("pre_exec", function())})[0].find("setting 'pre_exec' is not"),
             std::string::npos);
 }
@@ -168,6 +167,19 @@ TEST(MakeSettings, LoggingThatCannotBeConfiguredIsRefused) {
   EXPECT_EQ(
       refused({from_file("logconfig_dict", number(1))})[0].find("Value is not a dictionary: 1"),
       0U);
+}
+
+TEST(MakeSettings, WorkersAreWhoIsAskedForAndElseWhoStarts) {
+  const Settings other = load({from_file("user", number(12)), from_file("group", text("13")),
+                               from_file("initgroups", true)})
+                             .settings;
+  EXPECT_EQ(other.user, 12U);
+  EXPECT_EQ(other.group, 13U);
+  EXPECT_TRUE(other.initgroups);
+  const Settings own = load({}).settings;
+  EXPECT_EQ(own.user, ::geteuid());
+  EXPECT_EQ(own.group, ::getegid());
+  EXPECT_FALSE(own.initgroups);
 }
 
 TEST(MakeSettings, AHookIsAFunctionThatNobodyHasRefused) {

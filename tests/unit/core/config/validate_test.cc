@@ -172,8 +172,12 @@ TEST(Validate, UsersByNameAndNumber) {
   EXPECT_EQ(good("user", text("12")), number(12));
   EXPECT_EQ(good("user", std::monostate{}), number(geteuid()));
   EXPECT_EQ(bad("user", text("no-such-user")), "No such user: 'no-such-user'");
+  EXPECT_EQ(bad("user", text("-1")), "No such user: '-1'");
+  EXPECT_EQ(bad("user", number(4294967295)), "No such user: '4294967295'")
+      << "not a user to the kernel";
   EXPECT_EQ(good("group", text("root")), number(0));
   EXPECT_EQ(bad("group", text("no-such-group")), "No such group: 'no-such-group'");
+  EXPECT_EQ(bad("group", number(-1)), "No such group: '-1'");
 }
 
 TEST(Validate, SwitchesTakeFalseForTheirFirstChoice) {
