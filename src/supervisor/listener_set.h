@@ -32,9 +32,12 @@ class ListenerSet {
   // Closes what neither of the two names.
   void keep_only(const Addresses& one, const Addresses& other);
   void close_all();
+  // Another process serves at the same sockets: closing leaves their files alone.
+  void share_files(bool with_another) { are_files_shared_ = with_another; }
 
   // "http://127.0.0.1:8000,unix:/run/app.sock"
   std::string display(const Addresses& addresses) const;
+  const std::vector<Listener>& all() const { return open_; }
 
   // In a child: the generation's own, in the order of their addresses; the others are closed.
   std::vector<Listener> hand_over(const Addresses& addresses);
@@ -43,6 +46,7 @@ class ListenerSet {
   const Listener* find(const ListenAddress& address) const;
 
   std::vector<Listener> open_;
+  bool are_files_shared_ = false;
 };
 
 }  // namespace winghorn::supervisor

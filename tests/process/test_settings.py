@@ -201,7 +201,7 @@ TO_COME = [
     "certfile = 'a.pem'",
     "statsd_host = 'localhost:8125'",
     "logconfig_dict = {'version': 1}",
-    "def pre_exec(server): pass",
+    "def ssl_context(config, default): pass",
 ]
 
 
