@@ -20,7 +20,7 @@ from winghorn import _core, app_loader, config_file, daemon
 from winghorn._core import Settings, SettingsError
 from winghorn.app_loader import BootError, put_first
 from winghorn.config import with_functions
-from winghorn.server import Generation, Server
+from winghorn.server import Generation, Server, Start
 
 if TYPE_CHECKING:
     from winghorn._core import Given, Origin, SettingRow
@@ -57,6 +57,7 @@ def _flushed(code: object) -> int:
 
 def _run(argv: list[str]) -> int:
     directory = start_directory()
+    start = Start.here(directory)
     try:
         generation = load_generation(argv, directory)
     except SettingsError as error:
@@ -70,7 +71,7 @@ def _run(argv: list[str]) -> int:
         sys.stdout.flush()
     if settings.print_config or settings.check_config:
         return _check(settings)
-    return serve(Server(generation, lambda: _reload(argv, directory)))
+    return serve(Server(generation, lambda: _reload(argv, directory), start=start))
 
 
 def complain(error: SettingsError) -> int:

@@ -63,6 +63,23 @@ class Generation:
         return log_bridge.Logger()
 
 
+# How the arbiter tells the one that follows it of its sockets (src/supervisor/succession.h).
+SUCCESSION_VARIABLES = ("GUNICORN_PID", "GUNICORN_FD", "WINGHORN_LISTENERS")
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where and with which environment the program was started; an upgrade starts it so again."""
+
+    directory: str
+    environment: dict[str, str]
+
+    @classmethod
+    def here(cls, directory: str) -> Start:
+        """As it is now: call this before a configuration is read, which may change both."""
+        return cls(directory, dict(os.environ))
+
+
 class Worker:
     """A worker as hooks see it: in the arbiter as a record, in its own process as itself."""
 
@@ -105,20 +122,24 @@ class Server:
         generation: Generation,
         load: Callable[[], Generation],
         load_application: Callable[[Settings], app_loader.Application] | None = None,
+        start: Start | None = None,
     ) -> None:
+        start = start or Start.here(generation.settings.chdir)
         self.generation = generation
         self.cfg = generation.cfg
         self.log: Log = log_bridge.Logger()
         self.pid: int = 0
         self.WORKERS: dict[int, Worker] = {}
+        # Python's own options belong to it: of "python -m winghorn", sys.argv has lost the "-m".
         self.START_CTX: dict[str | int, Any] = {
-            "args": list(sys.argv),
-            "cwd": generation.settings.chdir,
+            "args": [sys.executable, *sys.orig_argv[1:]],
+            "cwd": start.directory,
             0: sys.executable,
         }
         self.num_workers = 0
         self.worker_age = 0
         self.newborn: Worker | None = None  # between pre_fork and the fork
+        self._environment = start.environment
         self._load = load
         self._load_application = load_application or app_loader.load_application
 
@@ -161,8 +182,21 @@ class Server:
         self.cfg = generation.cfg
         self.log = generation.take_log()
 
+    def start_again(self, variables: dict[str, str]) -> None:
+        """Become the arbiter that is to follow this one; returns if that fails, with a log line."""
+        if not self._run("pre_exec", self):
+            return
+        start = self.START_CTX
+        try:
+            os.chdir(start["cwd"])
+            os.execve(start[0], start["args"], self._environment | variables)
+        except OSError as error:
+            self.log.error("Can't start a new master: %s", error)
+
     def starting(self) -> bool:
         """Before sockets are opened. False: a hook has stopped the start."""
+        for name in SUCCESSION_VARIABLES:  # C++ has read them
+            os.environ.pop(name, None)
         self.pid = os.getpid()
         if self.cfg.reload:
             self.log.warning("Reloader is on. Use in development only!")

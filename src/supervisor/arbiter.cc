@@ -21,6 +21,7 @@
 #include "core/net/bind_patiently.h"
 #include "core/net/lifeline.h"
 #include "core/scoreboard/scoreboard.h"
+#include "supervisor/arbiter_log.h"
 #include "supervisor/board_room.h"
 #include "supervisor/death_report.h"
 #include "supervisor/listener_set.h"
@@ -39,9 +40,10 @@ constexpr int kCannotGoOn = 255;
 // How soon lines that a full pipe refused are tried again.
 constexpr Millis kLogRetry{50};
 constexpr Millis kLongestWait{60'000};
+constexpr Millis kLookForElder{500};
 
 template <class... Parameters, class... Arguments>
-void call(const std::function<void(Parameters...)>& hook, Arguments... arguments) {
+void call(const std::function<void(Parameters...)>& hook, const Arguments&... arguments) {
   if (hook) hook(arguments...);
 }
 
@@ -50,27 +52,14 @@ bool allows(const std::function<bool(Parameters...)>& hook, Arguments... argumen
   return !hook || hook(arguments...);
 }
 
-Status open_log(const ArbiterSettings& settings) {
-  return log::open(settings.log, settings.log_level, settings.log_format);
-}
-
-void give_logs(const ArbiterSettings& settings) {
-  for (const std::string& path : {settings.log.errors, settings.log.access}) {
-    if (path.empty() || path == "-") continue;
-    if (Status given = give_file(path, settings.identity); !given) {
-      log::warning("Workers may not be able to open the log again: {}", given.error().text());
-    }
-  }
-}
-
-void say_what_was_read(const ArbiterSettings& settings) {
-  if (!settings.config_file.empty()) log::info("Settings are read from {}", settings.config_file);
-  for (const std::string& warning : settings.warnings) log::warning("{}", warning);
-}
-
 Ending ending_of(int wait_status) {
   if (WIFSIGNALED(wait_status)) return {true, WTERMSIG(wait_status)};
   return {false, WEXITSTATUS(wait_status)};
+}
+
+std::string text_of(Ending ending) {
+  if (ending.by_signal) return "was ended by " + signal_name(ending.number);
+  return fmt::format("exited with code {}", ending.number);
 }
 
 // A generation's settings with the addresses they come to.
@@ -80,8 +69,8 @@ struct Generation {
 };
 using GenerationPtr = std::shared_ptr<const Generation>;
 
-void show_title(std::string_view role, const ArbiterSettings& settings) {
-  set_process_title(fmt::format("winghorn: {} [{}]", role, settings.proc_name));
+void show_title(std::string_view role, const ArbiterSettings& settings, std::string_view suffix) {
+  set_process_title(fmt::format("winghorn: {} [{}{}]", role, settings.proc_name, suffix));
 }
 
 class Arbiter {
@@ -91,6 +80,7 @@ class Arbiter {
         board_(board),
         signals_(std::move(signals)),
         from_systemd_(take_systemd_descriptors()),
+        succession_(Succession::from_environment()),
         current_(make_generation(std::move(settings))),
         standing_(current_) {}
 
@@ -114,6 +104,11 @@ class Arbiter {
   Status prepare(const Generation& next);
   void adopt(GenerationPtr next, unsigned workers);
   void tell_count(unsigned before);
+  void upgrade();
+  [[noreturn]] void become_heir(SignalsBlocked& blocked, pid_t elder);
+  void forget_heir(pid_t pid, Ending ending);
+  void follow(pid_t elder);
+  std::string pidfile_path(const ArbiterSettings& settings) const;
   void add_one();
   void remove_one();
   void dismiss_workers();
@@ -127,7 +122,6 @@ class Arbiter {
   void bury(pid_t pid, Ending ending, const std::optional<rusage>& usage);
   void bury_stolen();
   void abandon(const WorkerRecord& worker, Ending ending);
-  void go_back_to_the_old_log(const std::string& why) const;
   void halt(int code);
 
   void hear_all();
@@ -150,6 +144,7 @@ class Arbiter {
   Scoreboard& board_;
   SignalPipe signals_;
   std::vector<int> from_systemd_;
+  Succession succession_;
   GenerationPtr current_;   // the wanted one
   GenerationPtr standing_;  // what to go back to
   std::uint32_t newest_generation_ = 1;
@@ -170,14 +165,15 @@ class Arbiter {
 };
 
 GenerationPtr Arbiter::make_generation(ArbiterSettings settings) const {
-  Addresses addresses = effective_addresses(settings.addresses, from_systemd_);
+  const std::vector<int>& given = from_systemd_.empty() ? succession_.descriptors() : from_systemd_;
+  Addresses addresses = effective_addresses(settings.addresses, given);
   return std::make_shared<const Generation>(Generation{std::move(settings), std::move(addresses)});
 }
 
 void Arbiter::adopt(GenerationPtr next, unsigned workers) {
   current_ = std::move(next);
   call(current_->settings.adopted);
-  show_title("master", current_->settings);
+  show_title("master", current_->settings, succession_.suffix());
   tell_count(std::exchange(wanted_.workers, workers));
 }
 
@@ -195,7 +191,7 @@ int Arbiter::run() {
   }
   log::info("Starting winghorn {}", WINGHORN_VERSION);
   Status possible = check_identity(current_->settings.identity);
-  if (possible) possible = pidfile_.create(current_->settings.pidfile);
+  if (possible) possible = pidfile_.create(pidfile_path(current_->settings));
   if (!possible) {
     log::error("Can't start: {}", possible.error().text());
     return kCannotStart;
@@ -208,7 +204,7 @@ int Arbiter::run() {
   log::info("Listening at: {} ({})", listeners_.display(current_->addresses), ::getpid());
   log::info("Using worker: {}", current_->settings.worker_class);
   if (!allows(hooks_.ready)) return give_up_start();
-  show_title("master", current_->settings);
+  show_title("master", current_->settings, succession_.suffix());
   while (!finished_) turn();
   return say_goodbye();
 }
@@ -220,9 +216,12 @@ int Arbiter::give_up_start() {
 }
 
 bool Arbiter::open_listeners() {
-  const auto bind = [this](const ListenAddress& address) {
-    return bind_patiently(address, current_->settings.bind,
-                          [this](Millis patience) { return pause(patience); });
+  listeners_.share_files(!succession_.is_alone());
+  Heirlooms heirlooms = std::exchange(succession_.heirlooms(), {});
+  const auto bind = [&](const ListenAddress& address) {
+    const BindOptions& options = current_->settings.bind;
+    if (auto claimed = heirlooms.claim(address, options)) return *std::move(claimed);
+    return bind_patiently(address, options, [this](Millis patience) { return pause(patience); });
   };
   return listeners_.open(current_->addresses, bind).ok();
 }
@@ -261,7 +260,7 @@ bool Arbiter::stop_is_waiting() {
 int Arbiter::say_goodbye() {
   listeners_.close_all();
   const log::Level level = exit_code_ == 0 ? log::Level::Info : log::Level::Error;
-  log::say(level, "Shutting down: Master");
+  log::say(level, fmt::format("Shutting down: Master{}", succession_.suffix()));
   if (exit_code_ == kWorkerFailedToBoot) log::say(level, "Reason: Worker failed to boot.");
   if (exit_code_ == kAppFailedToLoad) log::say(level, "Reason: App failed to load.");
   pidfile_.remove();
@@ -271,6 +270,7 @@ int Arbiter::say_goodbye() {
 
 void Arbiter::turn() {
   take_signals();
+  if (const auto elder = succession_.note_promotion()) follow(*elder);
   hear_all();
   reap();
   const Instant moment = now();
@@ -317,7 +317,7 @@ void Arbiter::handle(int signal) {
     case SIGUSR1:
       return reopen_logs();
     case SIGUSR2:
-      return log::warning("SIGUSR2 (binary upgrade) is not supported yet");
+      return upgrade();
     case SIGWINCH:
       return dismiss_workers();
     default:  // SIGCHLD: every turn reaps
@@ -332,7 +332,8 @@ void Arbiter::stop(bool quick) {
   // The workers have their own copies and take what is queued; nobody new is let in to be disappointed.
   listeners_.close_all();
   hup_waits_ = false;
-  systemd_.stop_begins();
+  if (succession_.has_heir()) return systemd_.hand_over(succession_.heir());
+  if (succession_.is_alone()) systemd_.stop_begins();
 }
 
 void Arbiter::hang_up() {
@@ -341,8 +342,8 @@ void Arbiter::hang_up() {
 
 void Arbiter::reload() {
   hup_waits_ = false;
-  log::info("Hang up: Master");
-  systemd_.reload_begins(now());
+  log::info("Hang up: Master{}", succession_.suffix());
+  if (!succession_.has_elder()) systemd_.reload_begins(now());
   if (!hooks_.reload) return;
   Result<ArbiterSettings> settings = hooks_.reload();
   if (!settings) {
@@ -381,9 +382,60 @@ Status Arbiter::prepare(const Generation& next) {
   if (!listeners_.open(next.addresses, bind)) return Failure{"an address cannot be listened at"};
   Status opened = open_log(next.settings);
   give_logs(next.settings);
-  if (opened) opened = pidfile_.move_to(next.settings.pidfile);
+  if (opened) opened = pidfile_.move_to(pidfile_path(next.settings));
   if (!opened) listeners_.keep_only(current_->addresses, standing_->addresses);
   return opened;
+}
+
+std::string Arbiter::pidfile_path(const ArbiterSettings& settings) const {
+  if (settings.pidfile.empty()) return {};
+  return fmt::format("{}{}", settings.pidfile, succession_.suffix());
+}
+
+// The program as it is on disk now, in a process of its own, beside this one.
+void Arbiter::upgrade() {
+  if (succession_.has_heir()) return log::warning("USR2 signal ignored. Child exists.");
+  if (succession_.has_elder()) return log::warning("USR2 signal ignored. Parent exists.");
+  if (wanted_.stop != Stop::No) return;
+  const pid_t self = ::getpid();
+  call(hooks_.before_fork);
+  SignalsBlocked blocked;
+  const pid_t pid = ::fork();
+  const int refused = errno;
+  if (pid == 0) become_heir(blocked, self);
+  blocked.restore();
+  call(hooks_.after_fork_parent);
+  if (pid < 0) return log::error("Can't start a new master: {}", Failure{"fork", refused}.text());
+  log::info("A new master is starting (pid: {})", pid);
+  succession_.note_heir(pid);
+  listeners_.share_files(true);
+}
+
+void Arbiter::become_heir(SignalsBlocked& blocked, pid_t elder) {
+  call(hooks_.after_fork_child);
+  signals_.forget();
+  lifelines_.clear();
+  blocked.unblock_all();
+  if (Status kept = keep_for_exec(listeners_.all()); !kept) {
+    log::error("Can't start a new master: {}", kept.error().text());
+    ::_exit(kCannotStart);
+  }
+  call(hooks_.start_again, heir_variables(listeners_.all(), from_systemd_.size(), elder));
+  ::_exit(kCannotStart);
+}
+
+void Arbiter::forget_heir(pid_t pid, Ending ending) {
+  log::warning("The new master (pid:{}) {}; this one goes on", pid, text_of(ending));
+  listeners_.share_files(false);
+}
+
+void Arbiter::follow(pid_t elder) {
+  log::info("Master has been promoted.");
+  listeners_.share_files(false);
+  if (Status moved = pidfile_.move_to(pidfile_path(current_->settings), elder); !moved) {
+    log::error("The pid file stays where it is: {}", moved.error().text());
+  }
+  show_title("master", current_->settings, succession_.suffix());
 }
 
 void Arbiter::remove_one() {
@@ -421,6 +473,7 @@ void Arbiter::say_worker_count() {
 }
 
 void Arbiter::tell_systemd() {
+  if (succession_.has_elder()) return;  // which speaks for both
   systemd_.tell(count_serving(roster_, wanted_.generation), wanted_.workers);
 }
 
@@ -441,6 +494,8 @@ void Arbiter::reap() {
       note_stop(pid, status);
     } else if (roster_.find(pid) != nullptr) {
       bury(pid, ending_of(status), usage);
+    } else if (succession_.note_gone(pid)) {
+      forget_heir(pid, ending_of(status));
     } else {
       log::debug("Reaped unknown child process (pid:{}, status:{})", pid, status);
     }
@@ -498,34 +553,17 @@ void Arbiter::bury(pid_t pid, Ending ending, const std::optional<rusage>& usage)
 }
 
 void Arbiter::abandon(const WorkerRecord& worker, Ending ending) {
-  const std::string how = ending.by_signal ? "was ended by " + signal_name(ending.number)
-                                           : "exited with code " + std::to_string(ending.number);
   const std::string text = fmt::format(
       "Reload failed: the new worker (pid:{}) {} before it was ready. The old workers go on; "
       "send HUP to try again.",
-      worker.pid, how);
+      worker.pid, text_of(ending));
   log::error("{}", text);
-  go_back_to_the_old_log(text);
+  go_back_to_log(standing_->settings, current_->settings, text);
   adopt(standing_, wanted_.standing_workers);
   wanted_.generation = roster_.standing;
   listeners_.keep_only(standing_->addresses, standing_->addresses);
-  if (Status moved = pidfile_.move_to(standing_->settings.pidfile); !moved) {
+  if (Status moved = pidfile_.move_to(pidfile_path(standing_->settings)); !moved) {
     log::error("The pid file stays where it is: {}", moved.error().text());
-  }
-}
-
-// What the new worker said of its end is in the new log; whoever reads the old one is told there.
-void Arbiter::go_back_to_the_old_log(const std::string& why) const {
-  const ArbiterSettings& old = standing_->settings;
-  const ArbiterSettings& tried = current_->settings;
-  if (old.log == tried.log && old.log_level == tried.log_level &&
-      old.log_format == tried.log_format) {
-    return;
-  }
-  if (Status opened = open_log(old); !opened) {
-    log::error("The log stays at its new place: {}", opened.error().text());
-  } else if (old.log != tried.log) {
-    log::error("{}", why);
   }
 }
 
@@ -626,6 +664,8 @@ bool Arbiter::say_to(const WorkerRecord& worker, Order order) {
 // of the application, or when the worker is too far behind.
 void Arbiter::ask_to_leave(const WorkerRecord& worker, Order order) {
   board_.seat(worker.seat).set_state(SeatState::Retiring);
+  // What waits at the sockets is for the workers of the other arbiter, who share them.
+  if (order == Order::Stop && !succession_.is_alone()) order = Order::Retire;
   const bool is_said = say_to(worker, order);
   if (worker.is_booting()) {
     ::kill(worker.pid, SIGTERM);
@@ -717,7 +757,7 @@ void Arbiter::become_worker(WorkerPlace place, const ArbiterSettings& settings) 
                ::getpid());
   }
   log::attach_ring(board_.log_ring(place.seat));
-  show_title("worker", settings);
+  show_title("worker", settings, succession_.suffix());
   log::info("Booting worker with pid: {}", ::getpid());
   const int code = settings.worker_main(place);
   log::info("Worker exiting (pid: {})", ::getpid());
@@ -728,6 +768,11 @@ void Arbiter::wait(std::optional<Instant> wake) {
   std::vector<pollfd> watched{{signals_.fd(), POLLIN, 0}};
   for (const auto& [pid, lifeline] : lifelines_) watched.push_back({lifeline.get(), POLLIN, 0});
   Millis patience = systemd_.longest_silence(kLongestWait);
+  if (succession_.elder_fd() >= 0) {
+    watched.push_back({succession_.elder_fd(), POLLIN, 0});
+  } else if (succession_.has_elder()) {
+    patience = std::min(patience, kLookForElder);
+  }
   if (wake) patience = std::clamp(std::chrono::ceil<Millis>(*wake - now()), Millis(0), patience);
   if (log::pending() && !log::flush_pending()) patience = std::min(patience, kLogRetry);
   if (patience == Millis(0)) return;

@@ -26,6 +26,7 @@
 #include "core/log/log.h"
 #include "core/net/listener.h"
 #include "supervisor/identity.h"
+#include "supervisor/succession.h"
 #include "supervisor/worker_place.h"
 
 namespace winghorn::supervisor {
@@ -67,6 +68,10 @@ struct Hooks {
   std::function<void()> after_wait;
   // HUP: evaluates the configuration again. A Failure's text is logged and the old settings stay.
   std::function<Result<ArbiterSettings>()> reload;
+
+  // USR2, in the new process: runs the program again, with these variables besides. Returns if it cannot,
+  // and has said why.
+  std::function<void(const Variables&)> start_again;
 
   // What the user's own hooks are told, in this order. While the server starts, a false is its end.
   std::function<bool(unsigned now, std::optional<unsigned> before)> count_changed;

@@ -73,7 +73,7 @@ Status ListenerSet::open(const Addresses& addresses, const Bind& bind) {
 void ListenerSet::keep_only(const Addresses& one, const Addresses& other) {
   std::erase_if(open_, [&](Listener& listener) {
     const bool is_named = contains(one, listener.asked()) || contains(other, listener.asked());
-    if (!is_named) listener.remove_file();
+    if (!is_named && !are_files_shared_) listener.remove_file();
     return !is_named;
   });
 }

@@ -32,9 +32,12 @@ class ListenerSet {
   // Closes what neither of the two names.
   void keep_only(const Addresses& one, const Addresses& other);
   void close_all();
+  // Another process serves at the same sockets: closing leaves their files alone.
+  void share_files(bool with_another) { are_files_shared_ = with_another; }
 
   // "http://127.0.0.1:8000,unix:/run/app.sock"
   std::string display(const Addresses& addresses) const;
+  const std::vector<Listener>& all() const { return open_; }
 
   // Connections that the kernel holds for whoever accepts; of Unix sockets it is not known.
   unsigned waiting() const;
@@ -46,6 +49,7 @@ class ListenerSet {
   const Listener* find(const ListenAddress& address) const;
 
   std::vector<Listener> open_;
+  bool are_files_shared_ = false;
 };
 
 }  // namespace winghorn::supervisor

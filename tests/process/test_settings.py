@@ -201,7 +201,7 @@ TO_COME = [
     "certfile = 'a.pem'",
     "http_protocols = 'h1,h2'",
     "dirty_workers = 1",
-    "def pre_exec(server): pass",
+    "def ssl_context(config, default): pass",
 ]
 
 

@@ -201,7 +201,7 @@ def test_an_edit_within_the_same_second_is_seen(load: Load, tmp_path: Path) -> N
         ("timeout = 0.5\n", "Not a whole number: 0.5"),
         ("bind = [1]\n", "Not a string: 1"),
         ("bind = []\n", "there is no address to listen at"),
-        ("def pre_exec(server):\n    pass\n", "setting 'pre_exec' is not supported"),
+        ("def ssl_context(c, d):\n    pass\n", "setting 'ssl_context' is not supported"),
         ("post_fork = 5\n", "Value is not callable: 5 (setting 'post_fork', from"),
         ("def post_fork(server):\n    pass\n", "Value must have an arity of: 2"),
         ("preload_app = True\n", "setting 'preload_app' (--preload) is not supported"),

@@ -22,7 +22,7 @@ from winghorn import _core, app_loader
 from winghorn._core import SettingsError
 from winghorn.cli import complain, environment_values, serve, start_directory
 from winghorn.config import Config, Setting, with_functions
-from winghorn.server import Generation, Server
+from winghorn.server import Generation, Server, Start
 
 if TYPE_CHECKING:
     from winghorn._core import Given, Settings
@@ -64,6 +64,7 @@ class BaseApplication:
         self.usage = usage
         self.prog = prog
         self._directory = start_directory()
+        self._start = Start.here(self._directory)
         self._configure()
 
     def load_config(self) -> None:
@@ -80,7 +81,7 @@ class BaseApplication:
             generation = self.cfg.checked()
         except SettingsError as error:
             sys.exit(complain(error))
-        sys.exit(serve(Server(generation, self._reload, self._load_in_worker)))
+        sys.exit(serve(Server(generation, self._reload, self._load_in_worker, self._start)))
 
     def _configure(self) -> None:
         self.cfg = ConfigDraft(f"{type(self).__name__}.load_config()", self._directory)

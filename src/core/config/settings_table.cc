@@ -368,7 +368,7 @@ constexpr auto kSettings = std::to_array<Setting>({
     {.name = "worker_abort", .section = kHooks, .kind = Kind::Callable, .fallback = "WorkerAbort.worker_abort", .arity = 1,
      .help = "Called in a worker that timed out: (worker)."},
     {.name = "pre_exec", .section = kHooks, .kind = Kind::Callable, .fallback = "PreExec.pre_exec", .arity = 1,
-     .availability = kNotYet, .reason = "there is no upgrade by USR2", .help = "Called before a new arbiter is started in an upgrade: (server)."},
+     .help = "Called in the new process before it becomes the new arbiter of an upgrade (USR2): (server)."},
     {.name = "pre_request", .section = kHooks, .kind = Kind::Callable, .fallback = "PreRequest.pre_request", .arity = 2,
      .help = "Called before each request: (worker, request)."},
     {.name = "post_request", .section = kHooks, .kind = Kind::Callable, .fallback = "PostRequest.post_request", .arity = 4,

@@ -173,8 +173,10 @@ Result<Listener> Listener::bind(const ListenAddress& address, const BindOptions&
   return listener;
 }
 
-Result<Listener> Listener::adopt(Fd socket, ListenAddress asked, const BindOptions& options) {
+Result<Listener> Listener::adopt(Fd socket, ListenAddress asked, const BindOptions& options,
+                                 SocketFile file) {
   Listener listener(std::move(socket), std::move(asked));
+  listener.file_ = file;
   Status ready = make_ours(listener.fd(), listener.asked_);
   if (ready) ready = listener.start(options);
   if (!ready) {
@@ -214,8 +216,7 @@ Status Listener::own_file(const BindOptions& options) {
   const Fd file(::open(asked_.path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat made{};
   if (!file || ::fstat(file.get(), &made) != 0 || !S_ISSOCK(made.st_mode)) return Nothing{};
-  device_ = made.st_dev;
-  inode_ = made.st_ino;
+  file_ = {made.st_dev, made.st_ino};
   const std::optional<FileOwner>& owner = options.owner;
   if (!owner || ::fchownat(file.get(), "", owner->user, owner->group, AT_EMPTY_PATH) == 0) {
     return Nothing{};
@@ -234,9 +235,9 @@ unsigned Listener::waiting() const {
 
 void Listener::remove_file() {
   struct stat there{};
-  if (inode_ == 0 || ::stat(asked_.path.c_str(), &there) != 0) return;
-  if (there.st_dev == device_ && there.st_ino == inode_) ::unlink(asked_.path.c_str());
-  inode_ = 0;
+  if (file_.inode == 0 || ::stat(asked_.path.c_str(), &there) != 0) return;
+  if (there.st_dev == file_.device && there.st_ino == file_.inode) ::unlink(asked_.path.c_str());
+  file_ = {};
 }
 
 std::string Listener::display() const {

@@ -46,12 +46,19 @@ struct BindOptions {
   std::optional<FileOwner> owner = {};  // of that file; none: whoever made it
 };
 
+// The file of a unix socket as it was when it was made; inode 0: there is none.
+struct SocketFile {
+  dev_t device = 0;
+  ino_t inode = 0;
+};
+
 class Listener {
  public:
   // One attempt. The Failure's code is the errno of the call that refused.
   static Result<Listener> bind(const ListenAddress& address, const BindOptions& options);
-  // Takes `socket` over; `asked` is what it will be known by.
-  static Result<Listener> adopt(Fd socket, ListenAddress asked, const BindOptions& options);
+  // Takes `socket` over; `asked` is what it will be known by, `file` what remove_file() removes.
+  static Result<Listener> adopt(Fd socket, ListenAddress asked, const BindOptions& options,
+                                SocketFile file = {});
 
   int fd() const { return fd_.get(); }
   // For whoever accepts from here on; the file, if any, stays this object's business.
@@ -64,6 +71,7 @@ class Listener {
   std::string display() const;
   // Connections that nobody has accepted yet; 0 where the kernel does not say.
   unsigned waiting() const;
+  const SocketFile& file() const { return file_; }
   void remove_file();
 
  private:
@@ -75,8 +83,7 @@ class Listener {
   Fd fd_;
   ListenAddress asked_;
   ListenAddress bound_;
-  dev_t device_ = 0;  // of the file bound here; 0 when there is none to remove
-  ino_t inode_ = 0;
+  SocketFile file_;  // bound here, or by whom it was taken over from
 };
 
 // The descriptors that systemd passed to this very process (LISTEN_PID, LISTEN_FDS), which are then

@@ -101,6 +101,11 @@ class Interpreter {
     hooks.before_wait = [this] { saved_ = PyEval_SaveThread(); };
     hooks.after_wait = [this] { PyEval_RestoreThread(saved_); };
     hooks.reload = [this] { return reload(); };
+    hooks.start_again = [this](const supervisor::Variables& variables) {
+      nb::dict more;
+      for (const auto& [name, value] : variables) more[name.c_str()] = nb::str(value.c_str());
+      tell(server_, "start_again", more);
+    };
     hooks.count_changed = [this](unsigned now, std::optional<unsigned> before) {
       const nb::object old = before ? nb::object(nb::int_(*before)) : nb::none();
       return ask(server_, "count_changed", now, old);

@@ -73,6 +73,17 @@ TEST_F(Doors, WhatTwoGenerationsNameStaysOpen) {
   EXPECT_EQ(set_.display({path("b")}), "");
 }
 
+TEST_F(Doors, WhatAnotherServesAtKeepsItsFile) {
+  ASSERT_TRUE(set_.open({path("a"), path("b")}, bind));
+  set_.share_files(true);
+  set_.keep_only({path("b")}, {});
+  EXPECT_TRUE(exists("a"));
+  set_.share_files(false);
+  set_.close_all();
+  EXPECT_FALSE(exists("b"));
+  std::filesystem::remove(base_ + "a");
+}
+
 TEST_F(Doors, OneThatDoesNotOpenLeavesAllAsItWas) {
   ASSERT_TRUE(set_.open({path("a")}, bind));
   EXPECT_FALSE(set_.open({path("a"), path("b"), unix_at("/proc/version")}, bind));

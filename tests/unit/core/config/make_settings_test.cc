@@ -135,7 +135,7 @@ TEST(MakeSettings, AnUnsupportedSettingIsRefusedWhereverItStands) {
   EXPECT_EQ(refused({from_command("certfile", text("x.pem"))})[0],
             "setting 'certfile' (--certfile) is not supported by winghorn yet: TLS is not spoken; "
             "let a proxy in front terminate it (from --certfile on the command line)");
-  EXPECT_NE(refused({from_file("pre_exec", function())})[0].find("setting 'pre_exec' is not"),
+  EXPECT_NE(refused({from_file("ssl_context", function())})[0].find("setting 'ssl_context' is not"),
             std::string::npos);
 }
 
