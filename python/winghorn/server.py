@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from winghorn import _core, app_loader, log_bridge
 from winghorn.config import Config, config_of
+from winghorn.fork_safety import new_threads, thread_count
 from winghorn.glogging import Logger
 from winghorn.instrument.statsd import (
     GAUGE_TYPE,
@@ -139,6 +140,7 @@ class Server:
         self.num_workers = 0
         self.worker_age = 0
         self.newborn: Worker | None = None  # between pre_fork and the fork
+        self._preloaded: app_loader.Application | None = None  # in a zygote and its workers
         self._environment = start.environment
         self._load = load
         self._load_application = load_application or app_loader.load_application
@@ -211,11 +213,15 @@ class Server:
         self.num_workers = now
         return self._run("nworkers_changed", self, now, before)
 
-    def before_fork(self, generation: Generation) -> None:
-        """A worker is about to be forked."""
-        self.worker_age += 1
-        self.newborn = Worker(self.worker_age, os.getpid(), generation, self.log)
-        self._run("pre_fork", self, self.newborn, of=generation.cfg)
+    def before_fork(self, generation: Generation, age: int) -> None:
+        """A worker is about to be forked: from here, or with preload_app by the zygote.
+
+        pre_fork is called where the fork is, since it may have to do with the application.
+        """
+        self.worker_age = age
+        self.newborn = Worker(age, self.pid, generation, self.log)
+        if not generation.cfg.preload_app or self._preloaded is not None:
+            self._run("pre_fork", self, self.newborn, of=generation.cfg)
 
     def forked(self, pid: int) -> None:
         """It was forked; 0: it could not be."""
@@ -240,6 +246,16 @@ class Server:
         """The last step of a stop."""
         self._run("on_exit", self)
 
+    # ---- in the zygote
+
+    def preload(self, generation: Generation) -> None:
+        """Import the application for all workers to come. Raises BootError."""
+        self.log = generation.take_log()
+        before = thread_count()
+        self._preloaded = self._load_application(generation.settings)
+        for warning in new_threads(before, f"application {generation.settings.wsgi_app!r}"):
+            self.log.warning("%s", warning)
+
     # ---- in a worker
 
     def enter_worker(self) -> None:
@@ -256,7 +272,7 @@ class Server:
     def load_application(self, settings: Settings) -> app_loader.Application:
         """Import the application. Raises BootError, or what post_worker_init raises."""
         worker = self._self()
-        worker.wsgi = self._load_application(settings)
+        worker.wsgi = self._preloaded or self._load_application(settings)
         worker.booted = True
         if worker.cfg.reload:
             self._watch_files(settings)

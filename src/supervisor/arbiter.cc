@@ -4,33 +4,21 @@
 #include <fmt/core.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
-#include "core/base/signal_name.h"
 #include "core/log/log.h"
 #include "core/net/bind_patiently.h"
 #include "core/net/lifeline.h"
-#include "core/scoreboard/scoreboard.h"
 #include "supervisor/arbiter_log.h"
+#include "supervisor/arbiter_process.h"
 #include "supervisor/board_room.h"
-#include "supervisor/death_report.h"
-#include "supervisor/listener_set.h"
-#include "supervisor/notify.h"
-#include "supervisor/oom_kills.h"
-#include "supervisor/pidfile.h"
-#include "supervisor/policy.h"
 #include "supervisor/process_title.h"
-#include "supervisor/signals.h"
 
 namespace winghorn::supervisor {
 namespace {
@@ -42,127 +30,11 @@ constexpr Millis kLogRetry{50};
 constexpr Millis kLongestWait{60'000};
 constexpr Millis kLookForElder{500};
 
-template <class... Parameters, class... Arguments>
-void call(const std::function<void(Parameters...)>& hook, const Arguments&... arguments) {
-  if (hook) hook(arguments...);
-}
-
-template <class... Parameters, class... Arguments>
-bool allows(const std::function<bool(Parameters...)>& hook, Arguments... arguments) {
-  return !hook || hook(arguments...);
-}
-
-Ending ending_of(int wait_status) {
-  if (WIFSIGNALED(wait_status)) return {true, WTERMSIG(wait_status)};
-  return {false, WEXITSTATUS(wait_status)};
-}
-
-std::string text_of(Ending ending) {
-  if (ending.by_signal) return "was ended by " + signal_name(ending.number);
-  return fmt::format("exited with code {}", ending.number);
-}
-
-// A generation's settings with the addresses they come to.
-struct Generation {
-  ArbiterSettings settings;
-  Addresses addresses;
-};
-using GenerationPtr = std::shared_ptr<const Generation>;
+}  // namespace
 
 void show_title(std::string_view role, const ArbiterSettings& settings, std::string_view suffix) {
   set_process_title(fmt::format("winghorn: {} [{}{}]", role, settings.proc_name, suffix));
 }
-
-class Arbiter {
- public:
-  Arbiter(ArbiterSettings settings, Hooks hooks, Scoreboard& board, SignalPipe signals)
-      : hooks_(std::move(hooks)),
-        board_(board),
-        signals_(std::move(signals)),
-        from_systemd_(take_systemd_descriptors()),
-        succession_(Succession::from_environment()),
-        current_(make_generation(std::move(settings))),
-        standing_(current_) {}
-
-  int run();
-
- private:
-  GenerationPtr make_generation(ArbiterSettings settings) const;
-  bool open_listeners();
-  void open_channel();
-  bool pause(Millis patience);
-  bool stop_is_waiting();
-  int give_up_start();
-  int say_goodbye();
-
-  void turn();
-  void take_signals();
-  void handle(int signal);
-  void stop(bool quick);
-  void hang_up();
-  void reload();
-  Status prepare(const Generation& next);
-  void adopt(GenerationPtr next, unsigned workers);
-  void tell_count(unsigned before);
-  void upgrade();
-  [[noreturn]] void become_heir(SignalsBlocked& blocked, pid_t elder);
-  void forget_heir(pid_t pid, Ending ending);
-  void follow(pid_t elder);
-  std::string pidfile_path(const ArbiterSettings& settings) const;
-  void add_one();
-  void remove_one();
-  void dismiss_workers();
-  void reopen_logs();
-  void say_worker_count();
-  void tell_systemd();
-  void measure_backlog();
-
-  void reap();
-  void note_stop(pid_t pid, int wait_status);
-  void bury(pid_t pid, Ending ending, const std::optional<rusage>& usage);
-  void bury_stolen();
-  void abandon(const WorkerRecord& worker, Ending ending);
-  void halt(int code);
-
-  void hear_all();
-  void hear_one(pid_t pid);
-  void note_recycling(const WorkerRecord& worker);
-  void read_board();
-
-  bool carry_out(const Plan& plan);
-  void carry_out(const Step& step);
-  bool say_to(const WorkerRecord& worker, Order order);
-  void ask_to_leave(const WorkerRecord& worker, Order order);
-  void promote();
-  void settle();
-  bool spawn(const GenerationPtr& generation, std::uint32_t ordinal);
-  bool cannot_fork(std::string_view why);
-  [[noreturn]] void become_worker(WorkerPlace place, const ArbiterSettings& settings);
-  void wait(std::optional<Instant> wake);
-
-  Hooks hooks_;
-  Scoreboard& board_;
-  SignalPipe signals_;
-  std::vector<int> from_systemd_;
-  Succession succession_;
-  GenerationPtr current_;   // the wanted one
-  GenerationPtr standing_;  // what to go back to
-  std::uint32_t newest_generation_ = 1;
-  ListenerSet listeners_;
-  FdChannel siblings_;  // kept here, so that nothing in it dies with a worker
-  Roster roster_;
-  Wanted wanted_;
-  std::unordered_map<pid_t, Fd> lifelines_;
-  DeathReports death_reports_{board_};
-  Pidfile pidfile_;
-  ServiceNotices systemd_{Notifier::from_environment()};
-  std::vector<int> untreated_;  // signals taken from the pipe
-  bool hup_waits_ = false;
-  bool finished_ = false;
-  std::size_t said_workers_ = 0;
-  Instant next_measure_;
-  int exit_code_ = 0;
-};
 
 GenerationPtr Arbiter::make_generation(ArbiterSettings settings) const {
   const std::vector<int>& given = from_systemd_.empty() ? succession_.descriptors() : from_systemd_;
@@ -272,11 +144,13 @@ void Arbiter::turn() {
   take_signals();
   if (const auto elder = succession_.note_promotion()) follow(*elder);
   hear_all();
+  hear_zygotes();
   reap();
   const Instant moment = now();
   if (hup_waits_ && reload_due(roster_, wanted_, moment) <= moment) reload();
   read_board();
   Plan plan = decide(roster_, wanted_, now());
+  await_zygotes(plan);
   // What was done changes what is due: look again before waiting.
   if (carry_out(plan)) return;
   finished_ = plan.finished;
@@ -483,95 +357,6 @@ void Arbiter::measure_backlog() {
   call(hooks_.backlog_measured, listeners_.waiting());
 }
 
-void Arbiter::reap() {
-  for (;;) {
-    int status = 0;
-    rusage usage{};
-    const pid_t pid = ::wait4(-1, &status, WNOHANG | WUNTRACED | WCONTINUED, &usage);
-    if (pid < 0 && errno == EINTR) continue;
-    if (pid <= 0) break;
-    if (WIFSTOPPED(status) || WIFCONTINUED(status)) {
-      note_stop(pid, status);
-    } else if (roster_.find(pid) != nullptr) {
-      bury(pid, ending_of(status), usage);
-    } else if (succession_.note_gone(pid)) {
-      forget_heir(pid, ending_of(status));
-    } else {
-      log::debug("Reaped unknown child process (pid:{}, status:{})", pid, status);
-    }
-  }
-  bury_stolen();
-}
-
-// Its slots are nobody's while it stands still: siblings must not leave requests to it.
-void Arbiter::note_stop(pid_t pid, int wait_status) {
-  const WorkerRecord* const worker = roster_.find(pid);
-  if (worker == nullptr) return;
-  SeatRow& row = board_.seat(worker->seat);
-  if (WIFSTOPPED(wait_status)) {
-    log::warning("Worker (pid:{}) has been stopped by {}", pid, signal_name(WSTOPSIG(wait_status)));
-    if (row.state() == SeatState::Ready) row.set_state(SeatState::Stopped);
-  } else {
-    log::warning("Worker (pid:{}) goes on", pid);
-    if (row.state() == SeatState::Stopped) row.set_state(SeatState::Ready);
-  }
-}
-
-// A hook that waited for any child has taken a worker's exit status with it.
-void Arbiter::bury_stolen() {
-  std::vector<pid_t> stolen;
-  for (const WorkerRecord& worker : roster_.workers) {
-    const bool is_silent = !lifelines_.contains(worker.pid);
-    if (is_silent && ::kill(worker.pid, 0) != 0 && errno == ESRCH) stolen.push_back(worker.pid);
-  }
-  for (const pid_t pid : stolen) {
-    log::warning("Worker (pid:{}) is gone, and something else took its exit status.", pid);
-    bury(pid, {false, 0}, std::nullopt);
-  }
-}
-
-void Arbiter::bury(pid_t pid, Ending ending, const std::optional<rusage>& usage) {
-  hear_one(pid);  // it may have said that it is ready before it died
-  const WorkerRecord worker = *roster_.find(pid);
-  lifelines_.erase(pid);
-  board_.seat(worker.seat).set_state(SeatState::Dead);
-  death_reports_.write({worker, ending, usage}, wanted_, current_->settings.access_format);
-  board_.vacate(worker.seat);
-  call(hooks_.gone, pid);
-  switch (note_gone(roster_, wanted_, pid, ending, now())) {
-    case Consequence::None:
-      return;
-    case Consequence::TryAgain:
-      log::warning("A worker died before it was ready; the next is started in {} s.",
-                   boot_backoff(roster_.failed_boots).count());
-      return;
-    case Consequence::Abandon:
-      return abandon(worker, ending);
-    case Consequence::Halt:
-      return halt(ending.number);
-  }
-}
-
-void Arbiter::abandon(const WorkerRecord& worker, Ending ending) {
-  const std::string text = fmt::format(
-      "Reload failed: the new worker (pid:{}) {} before it was ready. The old workers go on; "
-      "send HUP to try again.",
-      worker.pid, text_of(ending));
-  log::error("{}", text);
-  go_back_to_log(standing_->settings, current_->settings, text);
-  adopt(standing_, wanted_.standing_workers);
-  wanted_.generation = roster_.standing;
-  listeners_.keep_only(standing_->addresses, standing_->addresses);
-  if (Status moved = pidfile_.move_to(pidfile_path(standing_->settings)); !moved) {
-    log::error("The pid file stays where it is: {}", moved.error().text());
-  }
-}
-
-void Arbiter::halt(int code) {
-  exit_code_ = code;
-  ask_to_stop(wanted_, roster_, true, now());
-}
-
 void Arbiter::hear_all() {
   std::vector<pid_t> speakers;
   for (const auto& [pid, lifeline] : lifelines_) speakers.push_back(pid);
@@ -687,86 +472,10 @@ void Arbiter::settle() {
   listeners_.keep_only(current_->addresses, current_->addresses);
 }
 
-bool Arbiter::spawn(const GenerationPtr& generation, std::uint32_t ordinal) {
-  const std::optional<unsigned> seat = board_.take_seat();
-  if (!seat) return cannot_fork("every seat of the scoreboard is taken");
-  Result<Lifeline> made = make_lifeline();
-  if (!made) {
-    board_.vacate(*seat);
-    return cannot_fork(made.error().text());
-  }
-  Lifeline lifeline = std::move(made).value();
-  const unsigned number = free_number(roster_, ordinal);
-  const pid_t self = ::getpid();
-  const Instant born = now();
-  const std::optional<std::uint64_t> oom_kills = own_oom_kills();
-  call(generation->settings.about_to_fork);
-  call(hooks_.before_fork);
-  SignalsBlocked blocked;
-  const pid_t pid = ::fork();
-  const int refused = errno;
-  if (pid == 0) {
-    call(hooks_.after_fork_child);
-    signals_.forget();
-    lifelines_.clear();
-    lifeline.arbiter_end.reset();
-    blocked.unblock_all();
-    std::vector<Listener> listeners = listeners_.hand_over(generation->addresses);
-    become_worker({*seat, number, ordinal, std::move(lifeline.worker_end), listeners,
-                   std::move(siblings_), board_, self},
-                  generation->settings);
-  }
-  blocked.restore();
-  call(hooks_.after_fork_parent);
-  call(hooks_.forked, std::max(pid, 0));
-  if (pid < 0) {
-    board_.vacate(*seat);
-    return cannot_fork(Failure{"fork", refused}.text());
-  }
-  SeatRow& row = board_.seat(*seat);
-  row.arbiter.pid.set(static_cast<std::uint64_t>(pid));
-  row.arbiter.number.set(number);
-  row.arbiter.generation.set(ordinal);
-  row.arbiter.spawned_at.set(to_word(born));
-  row.arbiter.slots.set(generation->settings.threads);
-  lifelines_.emplace(pid, std::move(lifeline.arbiter_end));
-  WorkerRecord worker;
-  worker.pid = pid;
-  worker.seat = *seat;
-  worker.number = number;
-  worker.generation = ordinal;
-  worker.born = born;
-  worker.oom_kills_at_birth = oom_kills;
-  worker.timeout = generation->settings.timeout;
-  worker.graceful_timeout = generation->settings.graceful_timeout;
-  note_spawned(roster_, worker);
-  return true;
-}
-
-bool Arbiter::cannot_fork(std::string_view why) {
-  log::error("Can't start a worker ({}); trying again in {} s", why, kForkRetry.count());
-  note_fork_failed(roster_, now());
-  return false;
-}
-
-void Arbiter::become_worker(WorkerPlace place, const ArbiterSettings& settings) {
-  end_with_arbiter(place.arbiter);
-  // A replacement in the standing generation, while another is on trial: its log is not the arbiter's.
-  if (&settings != &current_->settings && !open_log(settings)) {
-    log::error("Worker (pid:{}) writes to the log of the new settings: its own cannot be opened",
-               ::getpid());
-  }
-  log::attach_ring(board_.log_ring(place.seat));
-  show_title("worker", settings, succession_.suffix());
-  log::info("Booting worker with pid: {}", ::getpid());
-  const int code = settings.worker_main(place);
-  log::info("Worker exiting (pid: {})", ::getpid());
-  ::_exit(code);
-}
-
 void Arbiter::wait(std::optional<Instant> wake) {
   std::vector<pollfd> watched{{signals_.fd(), POLLIN, 0}};
   for (const auto& [pid, lifeline] : lifelines_) watched.push_back({lifeline.get(), POLLIN, 0});
+  for (const auto& [ordinal, zygote] : zygotes_) watched.push_back({zygote.fd(), POLLIN, 0});
   Millis patience = systemd_.longest_silence(kLongestWait);
   if (succession_.elder_fd() >= 0) {
     watched.push_back({succession_.elder_fd(), POLLIN, 0});
@@ -780,8 +489,6 @@ void Arbiter::wait(std::optional<Instant> wake) {
   ::poll(watched.data(), watched.size(), static_cast<int>(patience.count()));
   call(hooks_.after_wait);
 }
-
-}  // namespace
 
 int run_arbiter(ArbiterSettings settings, Hooks hooks, Scoreboard& board) {
   Result<SignalPipe> signals = SignalPipe::install();

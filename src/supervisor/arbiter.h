@@ -54,9 +54,13 @@ struct ArbiterSettings {
   std::string config_file = {};                         // that was read; empty: none
   std::vector<std::string> warnings = {};               // what is odd about them
   WorkerMain worker_main;
-  // In the arbiter: these are the wanted settings now; a worker of theirs is about to be forked.
+  // With it workers are forked from a zygote, in which it imports the application first; it returns 0, or the code
+  // that the zygote exits with: as a worker's.
+  std::function<int(pid_t arbiter)> preload_main = {};
+  // In the arbiter: these are the wanted settings now; a worker of theirs is about to be forked, the
+  // age-th of all. With a zygote the second is said in both.
   std::function<void()> adopted = {};
-  std::function<void()> about_to_fork = {};
+  std::function<void(unsigned age)> about_to_fork = {};
 };
 
 // What an interpreter must do. Each may be empty. None may throw.

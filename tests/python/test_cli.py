@@ -217,7 +217,7 @@ def test_serve_gets_the_settings_and_two_ways_back_to_python(
         (folder / "winghorn.conf.py").write_text("raise ValueError('no')\n")
         with pytest.raises(_core.SettingsError, match="ValueError: no"):
             server.reload()
-        server.before_fork(server.generation)
+        server.before_fork(server.generation, 1)
         assert server.load_application(server.generation.settings).__name__ == "app"
         return 7
 

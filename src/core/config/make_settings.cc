@@ -206,6 +206,7 @@ bool is_directory(const std::string& path) {
 void fill_start(Checker& checker, const Start& start, Settings& out) {
   out.wsgi_app = checker.text("wsgi_app");
   out.config_file = start.config_file;
+  out.preload_app = checker.flag("preload_app");
   out.check_config = checker.flag("check_config");
   out.print_config = checker.flag("print_config");
   const std::string chdir = checker.text("chdir");

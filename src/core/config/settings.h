@@ -29,6 +29,7 @@ struct Settings {
   std::vector<std::string> pythonpath;                           // absolute, in the order given
   std::vector<std::pair<std::string, std::string>> environment;  // raw_env
   std::vector<std::string> reload_extra_files;  // absolute; files and patterns of them
+  bool preload_app = false;
   bool check_config = false;
   bool print_config = false;
 

@@ -205,8 +205,8 @@ constexpr auto kSettings = std::to_array<Setting>({
 
     // ---- Server Mechanics
     {.name = "preload_app", .section = kMechanics, .flags = "--preload",
-     .kind = Kind::Flag, .fallback = false, .availability = kNotYet, .reason = "each worker imports the application by itself",
-     .help = "Import the application once, before workers are forked."},
+     .kind = Kind::Flag, .fallback = false,
+     .help = "Import the application once, in a process of its own (the zygote) from which workers are then forked: they start at once and share its memory. A reload (HUP) imports it anew."},
     {.name = "sendfile", .section = kMechanics, .flags = "--no-sendfile",
      .kind = Kind::Flag, .stores_false = true, .variable = "SENDFILE",
      .help = "Whether files of wsgi.file_wrapper are sent by the kernel; on unless switched off here or by the environment variable SENDFILE."},

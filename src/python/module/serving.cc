@@ -81,7 +81,14 @@ supervisor::ArbiterSettings arbiter_settings(const nb::object& server,
     made.warnings.push_back(std::move(warning));
   }
   made.adopted = [server, generation] { tell(server, "adopt", generation); };
-  made.about_to_fork = [server, generation] { tell(server, "before_fork", generation); };
+  made.about_to_fork = [server, generation](unsigned age) {
+    tell(server, "before_fork", generation, age);
+  };
+  if (settings.preload_app) {
+    made.preload_main = [generation, server](pid_t arbiter) {
+      return run_preload(generation, server, arbiter);
+    };
+  }
   made.worker_main = [generation, server](supervisor::WorkerPlace& place) {
     return run_worker(place, generation, server);
   };

@@ -296,11 +296,35 @@ void take_identity(const config::Settings& settings, pid_t arbiter) {
   supervisor::end_with_arbiter(arbiter);
 }
 
+// Before the application is imported. The functions that a worker asks of Python.
+nb::module_ prepare_interpreter(const config::Settings& settings) {
+  nb::module_ helpers = nb::module_::import_("winghorn.worker");
+  helpers.attr("begin")(std::chrono::duration<double>(settings.socket_timeout).count());
+  return helpers;
+}
+
 std::atomic<int> lifeline_to_arbiter{-1};
 
 }  // namespace
 
 bool ask_for_reload() { return supervisor::ask_for_reload(lifeline_to_arbiter.load()); }
+
+int run_preload(const nb::object& generation, const nb::object& server, pid_t arbiter) {
+  int code = supervisor::kWorkerFailedToBoot;
+  try {
+    const nb::object settings = generation.attr("settings");
+    const auto& loaded = nb::cast<const config::LoadedSettings&>(settings);
+    prepare_interpreter(loaded.settings);
+    take_identity(loaded.settings, arbiter);
+    server.attr("preload")(generation);
+    code = 0;
+  } catch (const nb::python_error& error) {
+    code = boot_failed(error);
+  } catch (const std::exception& error) {
+    log::error("The application cannot be preloaded: {}", error.what());
+  }
+  return code;
+}
 
 int run_worker(supervisor::WorkerPlace& place, const nb::object& generation,
                const nb::object& server) {
@@ -313,8 +337,7 @@ int run_worker(supervisor::WorkerPlace& place, const nb::object& generation,
     const auto& loaded = nb::cast<const config::LoadedSettings&>(settings);
     // Python's logging writes nothing on this thread, and the import of the application may take its time.
     if (loaded.settings.logs_by_python) log::start_thread();
-    const nb::module_ helpers = nb::module_::import_("winghorn.worker");
-    helpers.attr("begin")(std::chrono::duration<double>(loaded.settings.socket_timeout).count());
+    const nb::module_ helpers = prepare_interpreter(loaded.settings);
     if (!wsgi::set_up(gil::Gil::held())) throw nb::python_error();
     server.attr("enter_worker")();
     take_identity(loaded.settings, place.arbiter);

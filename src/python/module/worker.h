@@ -12,6 +12,9 @@
 
 namespace winghorn {
 
+// In the zygote: imports the application. 0, or the code with which the zygote should exit.
+int run_preload(const nanobind::object& generation, const nanobind::object& server, pid_t arbiter);
+
 // `generation` and `server`, the arbiter as hooks see it, are winghorn.server's.
 int run_worker(supervisor::WorkerPlace& place, const nanobind::object& generation,
                const nanobind::object& server);
