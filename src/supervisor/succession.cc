@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -87,6 +88,13 @@ Succession Succession::from_environment() {
   }
   for (const char* name : {kElder, kDescriptors, kListeners}) ::unsetenv(name);
   return found;
+}
+
+bool Succession::has_living_heir() const {
+  siginfo_t ended{};
+  return heir_ != 0 &&
+         (::waitid(P_PID, static_cast<id_t>(heir_), &ended, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+          ended.si_pid == 0);
 }
 
 bool Succession::note_gone(pid_t pid) {

@@ -40,6 +40,8 @@ class Succession {
 
   bool has_elder() const { return elder_ != 0; }
   bool has_heir() const { return heir_ != 0; }
+  // One that has ended and was not reaped yet has left no successor either.
+  bool has_living_heir() const;
   bool is_alone() const { return !has_elder() && !has_heir(); }
   pid_t heir() const { return heir_; }
   // What an heir's names end in, until it is promoted.

@@ -197,7 +197,6 @@ def test_config_file_that_is_not_there() -> None:
 
 
 TO_COME = [
-    "reuse_port = True",
     "certfile = 'a.pem'",
     "http_protocols = 'h1,h2'",
     "dirty_workers = 1",
@@ -226,7 +225,7 @@ def test_settings_to_come_at_their_defaults_are_fine(serve: Serve, folder: Path)
 
 def test_flags_to_come_are_refused() -> None:
     """So are the flags, with what to do instead."""
-    for flags in (["--reuse-port"], ["--dirty-app", "x"], ["--certfile", "x"]):
+    for flags in (["--http2-cleartext", "both"], ["--dirty-app", "x"], ["--certfile", "x"]):
         status, log = refused(*flags)
         assert status in (1, 2)
         assert "not supported by winghorn yet" in log

@@ -257,7 +257,7 @@ def test_it_is_started_as_the_old_one_was(serve: Serve, folder: Path) -> None:
     began = rf"began in {re.escape(str(folder))} with \['FROM_START'\]"
     server.wait_for_log(rf"\[{server.pid}\] \[INFO\] {began}")
     server.wait_for_log(rf"\[{heir}\] \[INFO\] {began}")
-    assert len(server.log.matches(r"a worker knows \[\]")) == 2
+    server.wait_for_log(r"a worker knows \[\]", count=2)
     assert not Path(f"/proc/{heir}/environ").read_bytes().count(b"FROM_RAW_ENV")
     assert arbiters(server.address) <= {server.pid, heir}
     end(server, heir)

@@ -267,6 +267,7 @@ void fill_sockets(Checker& checker, Settings& out) {
   if (const std::string file = checker.text("pidfile"); !file.empty()) {
     out.pidfile = absolute(file, out.chdir);
   }
+  out.reuse_port = checker.flag("reuse_port");
   out.daemon = checker.flag("daemon");
   out.backlog = static_cast<int>(checker.number("backlog"));
   out.umask = static_cast<unsigned>(checker.number("umask"));

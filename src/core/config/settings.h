@@ -37,6 +37,7 @@ struct Settings {
   std::vector<BindAddress> bind;  // at least one
   int backlog = 0;
   unsigned umask = 0;  // of Unix sockets
+  bool reuse_port = false;
 
   // Who workers are.
   unsigned user = 0;

@@ -44,6 +44,7 @@ struct BindOptions {
   int backlog = 2048;
   mode_t umask = 0;                     // a unix socket's file gets mode 0777 & ~umask
   std::optional<FileOwner> owner = {};  // of that file; none: whoever made it
+  bool reuse_port = false;              // a TCP address is reserved, for sockets beside()
 };
 
 // The file of a unix socket as it was when it was made; inode 0: there is none.
@@ -71,6 +72,13 @@ class Listener {
   std::string display() const;
   // Connections that nobody has accepted yet; 0 where the kernel does not say.
   unsigned waiting() const;
+  // It does not listen: it keeps strangers off the address, at which only its like may be bound.
+  bool is_reserved() const { return is_reserved_; }
+  // A socket of one's own at the same address, for which listen() has yet to be called. The kernel shares
+  // connections out among those that listen. By the same user as the reserved one.
+  Result<Listener> beside() const;
+  bool is_own() const { return is_own_; }  // made by beside()
+  Status listen(int backlog);
   const SocketFile& file() const { return file_; }
   void remove_file();
 
@@ -78,11 +86,14 @@ class Listener {
   Listener(Fd fd, ListenAddress asked) : fd_(std::move(fd)), asked_(std::move(asked)) {}
 
   Status start(const BindOptions& options);
+  void describe();
   Status own_file(const BindOptions& options);
 
   Fd fd_;
   ListenAddress asked_;
   ListenAddress bound_;
+  bool is_reserved_ = false;
+  bool is_own_ = false;
   SocketFile file_;  // bound here, or by whom it was taken over from
 };
 

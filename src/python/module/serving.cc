@@ -46,6 +46,7 @@ bool ask(const nb::object& server, const char* method, const Arguments&... argum
 
 BindOptions bind_options(const config::Settings& settings, const supervisor::Identity& identity) {
   BindOptions options{settings.backlog, static_cast<mode_t>(settings.umask)};
+  options.reuse_port = settings.reuse_port;
   if (!identity.is_own()) options.owner = FileOwner{identity.user, identity.group};
   return options;
 }

@@ -31,6 +31,7 @@
 #include "python/wsgi/application.h"
 #include "python/wsgi/types.h"
 #include "supervisor/identity.h"
+#include "supervisor/own_listeners.h"
 
 namespace nb = nanobind;
 
@@ -112,7 +113,7 @@ std::vector<ListeningSocket> listening_sockets(std::vector<Listener>& listeners)
   for (Listener& listener : listeners) {
     const ListenAddress& bound = listener.bound();
     const bool wildcard = bound.host == "0.0.0.0" || bound.host == "::" || bound.host.empty();
-    ListeningSocket socket{listener.take_socket(), {}, {}, listener.is_unix()};
+    ListeningSocket socket{listener.take_socket(), {}, {}, listener.is_unix(), listener.is_own()};
     if (socket.is_unix) {
       socket.address = bound.path;
     } else if (!wildcard) {
@@ -286,12 +287,14 @@ int serve(supervisor::WorkerPlace& place, const config::Settings& settings,
   events.leave(0);
 }
 
+void must(const Status& status) {
+  if (!status) throw std::runtime_error(status.error().text());
+}
+
 // After the hook that may still do what this user may, before any code that a visitor can reach.
 void take_identity(const config::Settings& settings, pid_t arbiter) {
   const supervisor::Identity wanted{settings.user, settings.group, settings.initgroups};
-  if (Status taken = supervisor::assume_identity(wanted); !taken) {
-    throw std::runtime_error(taken.error().text());
-  }
+  must(supervisor::assume_identity(wanted));
   // With the old identity the kernel forgets that this process goes with the arbiter.
   supervisor::end_with_arbiter(arbiter);
 }
@@ -339,9 +342,11 @@ int run_worker(supervisor::WorkerPlace& place, const nb::object& generation,
     if (loaded.settings.logs_by_python) log::start_thread();
     const nb::module_ helpers = prepare_interpreter(loaded.settings);
     if (!wsgi::set_up(gil::Gil::held())) throw nb::python_error();
+    must(supervisor::bind_own(place.listeners));
     server.attr("enter_worker")();
     take_identity(loaded.settings, place.arbiter);
     const nb::object application = server.attr("load_application")(settings);
+    must(supervisor::listen_at_own(place.listeners, loaded.settings.backlog));
     const EngineSettings engine =
         engine_settings_from(loaded.settings, python_logger_of(generation));
     code = serve(place, loaded.settings, engine, server, farewell, application, helpers);
