@@ -203,6 +203,45 @@ bool is_directory(const std::string& path) {
   return std::filesystem::is_directory(path, ignored);
 }
 
+std::string paste_file(const std::string& paste) { return paste.substr(0, paste.find('#')); }
+
+// The key ends at the first '=' without a backslash before it.
+std::size_t paste_key_size(std::string_view entry) {
+  std::size_t equals = entry.find('=');
+  while (equals != std::string_view::npos && equals > 0 && entry[equals - 1] == '\\') {
+    equals = entry.find('=', equals + 1);
+  }
+  return equals;
+}
+
+std::string without_escapes(std::string text) {
+  for (std::size_t at = text.find("\\="); at != std::string::npos; at = text.find("\\=", at + 1)) {
+    text.erase(at, 1);
+  }
+  return text;
+}
+
+void fill_paste(Checker& checker, const Start& start, Settings& out) {
+  for (const std::string& entry : checker.list("raw_paste_global_conf")) {
+    const std::size_t key_size = paste_key_size(entry);
+    if (key_size == std::string::npos) {
+      checker.object_to(fmt::format("{} is not written KEY=VALUE", quote(entry)),
+                        "raw_paste_global_conf");
+      continue;
+    }
+    out.paste_global_conf.emplace_back(without_escapes(entry.substr(0, key_size)),
+                                       without_escapes(entry.substr(key_size + 1)));
+  }
+  const std::string paste = checker.text("paste");
+  if (paste.empty()) return;
+  const std::string file = absolute(paste_file(paste), start.directory);
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(file, ignored)) {
+    checker.object_to(fmt::format("{} not found", quote(file)), "paste");
+  }
+  out.paste = file + paste.substr(paste_file(paste).size());
+}
+
 void fill_start(Checker& checker, const Start& start, Settings& out) {
   out.wsgi_app = checker.text("wsgi_app");
   out.config_file = start.config_file;
@@ -215,8 +254,10 @@ void fill_start(Checker& checker, const Start& start, Settings& out) {
     checker.object_to(fmt::format("can't chdir to {}", quote(out.chdir)), "chdir");
   }
   checker.replace("chdir", out.chdir);
-  if (!out.wsgi_app.empty() && !checker.given("default_proc_name")) {
-    checker.replace("default_proc_name", out.wsgi_app);
+  fill_paste(checker, start, out);
+  const std::string application = out.paste.empty() ? out.wsgi_app : paste_file(out.paste);
+  if (!application.empty() && !checker.given("default_proc_name")) {
+    checker.replace("default_proc_name", application);
   }
   const std::string proc_name = checker.text("proc_name");
   out.proc_name = proc_name.empty() ? checker.text("default_proc_name") : proc_name;
@@ -439,6 +480,38 @@ void fill_python_logging(Checker& checker, Settings& out) {
   }
 }
 
+// Settings that are right one by one, and not together.
+void point_out_contradictions(Checker& checker, const Settings& settings) {
+  const bool changes_user = settings.user != ::geteuid();
+  if (settings.reuse_port && settings.preload_app && changes_user) {
+    checker.object_to(
+        "sockets of a worker's own cannot be had by another user in a process that was forked "
+        "from a zygote: leave out 'reuse_port', 'preload_app' or 'user'",
+        "reuse_port");
+  }
+  if (settings.max_requests == 0 && settings.max_requests_jitter > 0) {
+    checker.warn("'max_requests_jitter' has no effect without 'max_requests'");
+  }
+  // Docker waits 10 s, Kubernetes and systemd's example 30 s.
+  constexpr Seconds kUsualPatience{30};
+  if (checker.given("graceful_timeout") && settings.graceful_timeout >= kUsualPatience) {
+    checker.warn(fmt::format(
+        "'graceful_timeout' is {} s: most orchestrators kill after 30 s (docker stop after 10 s), "
+        "which cuts off requests that it would still wait for; raise their time too",
+        settings.graceful_timeout.count()));
+  }
+  const bool is_never_late = settings.timeout && settings.request_timeout > *settings.timeout &&
+                             settings.worker_class == WorkerClass::Sync;
+  if (is_never_late) {
+    checker.warn(
+        "'request_timeout' is longer than 'timeout': a sync worker is replaced before its request "
+        "is over its time");
+  }
+  if (settings.proc_name.find_first_of("\n\r") != std::string::npos) {
+    checker.object_to("a process title is one line", "proc_name");
+  }
+}
+
 // The last value given for each name, in the order of precedence.
 std::vector<const Given*> last_of_each(std::span<const Given> given) {
   std::vector<const Given*> last;
@@ -485,6 +558,7 @@ std::variant<LoadedSettings, Complaints> make_settings(std::span<const Given> gi
   fill_trust(checker, out);
   fill_logs(checker, out);
   fill_python_logging(checker, out);
+  point_out_contradictions(checker, out);
   Complaints complaints = checker.take_complaints();
   if (!complaints.empty()) return complaints;
   out.warnings = checker.take_warnings();
