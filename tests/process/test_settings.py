@@ -231,6 +231,17 @@ def test_flags_to_come_are_refused() -> None:
         assert "not supported by winghorn yet" in log
 
 
+def test_contradictions_are_told(serve: Serve, folder: Path) -> None:
+    """By --check-config on standard error, by a server in its log; it serves all the same."""
+    flags = ("--graceful-timeout", "60", "--max-requests-jitter", "5")
+    done = run_to_end("--check-config", *flags, "trouble:app", cwd=folder)
+    assert done.returncode == 0
+    assert "Warning: 'graceful_timeout' is 60 s" in done.stderr
+    assert "Warning: 'max_requests_jitter' has no effect without 'max_requests'" in done.stderr
+    server = serve(*flags, "trouble:app", cwd=folder)
+    server.wait_for_log(r"\[WARNING\] 'graceful_timeout' is 60 s: most orchestrators kill after 30 s")
+
+
 # ---- looking without serving ----------------------------------------------------------------
 
 

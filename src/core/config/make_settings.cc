@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "core/base/ascii.h"
+#include "core/config/contradictions.h"
 #include "core/config/settings_table.h"
 #include "core/config/statsd_address.h"
 #include "core/config/validate.h"
@@ -480,35 +481,16 @@ void fill_python_logging(Checker& checker, Settings& out) {
   }
 }
 
-// Settings that are right one by one, and not together.
 void point_out_contradictions(Checker& checker, const Settings& settings) {
-  const bool changes_user = settings.user != ::geteuid();
-  if (settings.reuse_port && settings.preload_app && changes_user) {
-    checker.object_to(
-        "sockets of a worker's own cannot be had by another user in a process that was forked "
-        "from a zygote: leave out 'reuse_port', 'preload_app' or 'user'",
-        "reuse_port");
-  }
-  if (settings.max_requests == 0 && settings.max_requests_jitter > 0) {
-    checker.warn("'max_requests_jitter' has no effect without 'max_requests'");
-  }
-  // Docker waits 10 s, Kubernetes and systemd's example 30 s.
-  constexpr Seconds kUsualPatience{30};
-  if (checker.given("graceful_timeout") && settings.graceful_timeout >= kUsualPatience) {
-    checker.warn(fmt::format(
-        "'graceful_timeout' is {} s: most orchestrators kill after 30 s (docker stop after 10 s), "
-        "which cuts off requests that it would still wait for; raise their time too",
-        settings.graceful_timeout.count()));
-  }
-  const bool is_never_late = settings.timeout && settings.request_timeout > *settings.timeout &&
-                             settings.worker_class == WorkerClass::Sync;
-  if (is_never_late) {
-    checker.warn(
-        "'request_timeout' is longer than 'timeout': a sync worker is replaced before its request "
-        "is over its time");
-  }
-  if (settings.proc_name.find_first_of("\n\r") != std::string::npos) {
-    checker.object_to("a process title is one line", "proc_name");
+  const auto is_given = [&checker](std::string_view name) {
+    return checker.given(name) && checker.value(name) != default_value(*find_setting(name));
+  };
+  for (const Contradiction& found : contradictions(settings, is_given)) {
+    if (found.is_fatal) {
+      checker.object_to(found.text, found.setting);
+    } else {
+      checker.warn(found.text);
+    }
   }
 }
 
