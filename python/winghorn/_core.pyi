@@ -45,6 +45,10 @@ class Settings:
     @property
     def wsgi_app(self) -> str: ...  # "" when none was named
     @property
+    def paste(self) -> str: ...  # FILE[#SECTION], absolute; "" when wsgi_app is the application
+    @property
+    def paste_global_conf(self) -> dict[str, str]: ...
+    @property
     def config_file(self) -> str: ...  # "" when none was read
     @property
     def chdir(self) -> str: ...

@@ -45,9 +45,9 @@ class Config:
     settings: dict[str, Setting]
 
     def __init__(self, made: Settings, values: Mapping[str, Any]) -> None:
-        rows = _rows()
+        known = rows()
         settings = {
-            name: Setting(name, rows[name]["section"], value) for name, value in values.items()
+            name: Setting(name, known[name]["section"], value) for name, value in values.items()
         }
         object.__setattr__(self, "settings", settings)
         object.__setattr__(self, "made", made)
@@ -64,6 +64,9 @@ class Config:
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError("Invalid access!")
+
+    def __str__(self) -> str:
+        return _core.print_config(self._resolved())
 
     @property
     def worker_class_str(self) -> str:
@@ -105,21 +108,22 @@ def config_of(settings: Settings, given: Iterable[Given]) -> Config:
     """What `settings` were made of: `given`, in ascending precedence, holds the functions."""
     values = settings.values()
     values.update(dict.fromkeys(_hook_rows()))
-    rows = _rows()
+    known = rows()
     for name, value, _, _ in given:
-        if name in rows and rows[name]["kind"] in {"callable", "object"}:
+        if name in known and known[name]["kind"] in {"callable", "object"}:
             values[name] = value
     return Config(settings, values)
 
 
 @functools.cache
-def _rows() -> dict[str, SettingRow]:
+def rows() -> dict[str, SettingRow]:
+    """The settings table, by name."""
     return {row["name"]: row for row in _core.settings()}
 
 
 @functools.cache
 def _hook_rows() -> dict[str, SettingRow]:
-    return {name: row for name, row in _rows().items() if row["kind"] == "callable"}
+    return {name: row for name, row in rows().items() if row["kind"] == "callable"}
 
 
 # ---- hooks, from what the config file says to functions

@@ -203,6 +203,45 @@ bool is_directory(const std::string& path) {
   return std::filesystem::is_directory(path, ignored);
 }
 
+std::string paste_file(const std::string& paste) { return paste.substr(0, paste.find('#')); }
+
+// The key ends at the first '=' without a backslash before it.
+std::size_t paste_key_size(std::string_view entry) {
+  std::size_t equals = entry.find('=');
+  while (equals != std::string_view::npos && equals > 0 && entry[equals - 1] == '\\') {
+    equals = entry.find('=', equals + 1);
+  }
+  return equals;
+}
+
+std::string without_escapes(std::string text) {
+  for (std::size_t at = text.find("\\="); at != std::string::npos; at = text.find("\\=", at + 1)) {
+    text.erase(at, 1);
+  }
+  return text;
+}
+
+void fill_paste(Checker& checker, const Start& start, Settings& out) {
+  for (const std::string& entry : checker.list("raw_paste_global_conf")) {
+    const std::size_t key_size = paste_key_size(entry);
+    if (key_size == std::string::npos) {
+      checker.object_to(fmt::format("{} is not written KEY=VALUE", quote(entry)),
+                        "raw_paste_global_conf");
+      continue;
+    }
+    out.paste_global_conf.emplace_back(without_escapes(entry.substr(0, key_size)),
+                                       without_escapes(entry.substr(key_size + 1)));
+  }
+  const std::string paste = checker.text("paste");
+  if (paste.empty()) return;
+  const std::string file = absolute(paste_file(paste), start.directory);
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(file, ignored)) {
+    checker.object_to(fmt::format("{} not found", quote(file)), "paste");
+  }
+  out.paste = file + paste.substr(paste_file(paste).size());
+}
+
 void fill_start(Checker& checker, const Start& start, Settings& out) {
   out.wsgi_app = checker.text("wsgi_app");
   out.config_file = start.config_file;
@@ -215,8 +254,10 @@ void fill_start(Checker& checker, const Start& start, Settings& out) {
     checker.object_to(fmt::format("can't chdir to {}", quote(out.chdir)), "chdir");
   }
   checker.replace("chdir", out.chdir);
-  if (!out.wsgi_app.empty() && !checker.given("default_proc_name")) {
-    checker.replace("default_proc_name", out.wsgi_app);
+  fill_paste(checker, start, out);
+  const std::string application = out.paste.empty() ? out.wsgi_app : paste_file(out.paste);
+  if (!application.empty() && !checker.given("default_proc_name")) {
+    checker.replace("default_proc_name", application);
   }
   const std::string proc_name = checker.text("proc_name");
   out.proc_name = proc_name.empty() ? checker.text("default_proc_name") : proc_name;

@@ -23,7 +23,9 @@ enum class WorkerClass : std::uint8_t { Sync, Gthread };
 
 struct Settings {
   // What to run, and from where.
-  std::string wsgi_app;     // MODULE[:EXPR]; empty when none was named
+  std::string wsgi_app;  // MODULE[:EXPR]; empty when none was named
+  std::string paste;     // FILE[#SECTION], absolute; empty: the application is wsgi_app
+  std::vector<std::pair<std::string, std::string>> paste_global_conf;
   std::string config_file;  // the one that was read, as it was found; empty when there was none
   std::string chdir;        // absolute
   std::vector<std::string> pythonpath;                           // absolute, in the order given

@@ -31,7 +31,6 @@ constexpr std::string_view kDirty = "Dirty Arbiters";
 constexpr std::string_view kControl = "Control";
 
 constexpr std::string_view kNoAsgi = "only WSGI applications are served";
-constexpr std::string_view kNoPaste = "PasteDeploy files are not read";
 constexpr std::string_view kNoTls = "TLS is not spoken; let a proxy in front terminate it";
 constexpr std::string_view kNoHttp2 = "only HTTP/1 is spoken";
 constexpr std::string_view kNoDirty = "there are no dirty arbiters";
@@ -252,9 +251,8 @@ constexpr auto kSettings = std::to_array<Setting>({
      .help = "Which header of a proxy in forwarded_allow_ips names its client, who is then REMOTE_ADDR: X-Forwarded-For (x), Forwarded (rfc7239), or none. It is read from its end; the first address that is not in forwarded_allow_ips is the client."},
     {.name = "pythonpath", .section = kMechanics, .flags = "--pythonpath", .metavar = "STRING",
      .help = "Folders, separated by commas, that are put in front of Python's module path."},
-    {.name = "paste", .section = kMechanics, .flags = "--paste --paster", .metavar = "STRING",
-     .availability = kNotYet, .reason = kNoPaste,
-     .help = "Load the application from a PasteDeploy file."},
+    {.name = "paste", .section = kMechanics, .flags = "--paste --paster", .metavar = "FILE[#SECTION]",
+     .help = "Load the application from a PasteDeploy file; one that is named in another way does not count then. Its [loggers], if there are any, are the logconfig."},
     {.name = "proxy_protocol", .section = kMechanics, .flags = "--proxy-protocol", .metavar = "MODE",
      .kind = Kind::Switch, .fallback = "off", .choices = "off v1 v2 auto", .optional_value = true,
      .help = "Read the PROXY header (v1 a line, v2 binary, auto either) that a load balancer in proxy_allow_ips may put before a connection's bytes; the client that it names is REMOTE_ADDR."},
@@ -268,8 +266,8 @@ constexpr auto kSettings = std::to_array<Setting>({
      .kind = Kind::Networks, .fallback = "127.0.0.1,::1",
      .help = "The peers that may speak the uwsgi protocol: addresses, networks, or * for any; others get 403. Peers on a Unix socket always may."},
     {.name = "raw_paste_global_conf", .section = kMechanics, .flags = "--paste-global", .metavar = "CONF",
-     .kind = Kind::TextList, .fallback = "", .availability = kNotYet, .reason = kNoPaste,
-     .help = "A variable for the PasteDeploy file, as KEY=VALUE. May be repeated."},
+     .kind = Kind::TextList, .fallback = "",
+     .help = "A variable for the PasteDeploy file, as KEY=VALUE (in either, \\= stands for =). May be repeated."},
     {.name = "permit_obsolete_folding", .section = kMechanics, .flags = "--permit-obsolete-folding",
      .kind = Kind::Flag, .fallback = false,
      .help = "Accept headers that go on in the next line (RFC 9112 5.2); off, because intermediaries disagree about them."},

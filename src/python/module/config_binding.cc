@@ -300,6 +300,8 @@ void bind_settings_class(nb::module_& module) {
   const auto flag = [](bool value) { return value; };
   nb::class_<LoadedSettings>(module, "Settings")
       .def_prop_ro("wsgi_app", reader(&S::wsgi_app, text))
+      .def_prop_ro("paste", reader(&S::paste, text))
+      .def_prop_ro("paste_global_conf", reader(&S::paste_global_conf, to_dict))
       .def_prop_ro("config_file", reader(&S::config_file, text))
       .def_prop_ro("chdir", reader(&S::chdir, text))
       .def_prop_ro("proc_name", reader(&S::proc_name, text))

@@ -194,6 +194,22 @@ TEST(MakeSettings, AHookIsAFunctionThatNobodyHasRefused) {
             std::string::npos);
 }
 
+TEST(MakeSettings, APasteFileIsFoundAndItsVariablesAreTakenApart) {
+  const Settings settings =
+      load({from_command("paste", text("/dev/../etc/passwd#main")),
+            from_command("raw_paste_global_conf", Strings{"a=b=c", "x\\=y=1\\=2", "empty="})})
+          .settings;
+  EXPECT_EQ(settings.paste, "/etc/passwd#main");
+  EXPECT_EQ(settings.proc_name, "/etc/passwd");
+  EXPECT_EQ(settings.paste_global_conf, (Pairs{{"a", "b=c"}, {"x=y", "1=2"}, {"empty", ""}}));
+  EXPECT_EQ(refused({from_command("paste", text("/no/such.ini#x"))})[0].find(
+                "'/no/such.ini' not found (setting 'paste', from --paste on the command line)"),
+            0U);
+  EXPECT_EQ(refused({from_file("raw_paste_global_conf", Strings{"x\\=y"})})[0].find(
+                "'x\\\\=y' is not written KEY=VALUE"),
+            0U);
+}
+
 TEST(MakeSettings, FilesToWatchAreWhereTheServerWasStarted) {
   EXPECT_EQ(refused({from_file("reload_extra_files", Strings{"no-such.txt"})})[0].find(
                 "File no-such.txt does not exists."),
