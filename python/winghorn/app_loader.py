@@ -87,13 +87,19 @@ def put_first(folder: str) -> None:
 
 def load(target: str, worker_class: str = "sync") -> Application:
     """The WSGI application that `target` names; raises BootError."""
+    application = find(target)
+    check(application, f"{target!r} is", worker_class)
+    return application
+
+
+def find(target: str) -> Application:
+    """Whatever `target` names, as long as it is something; raises BootError."""
     parsed = parse(target)
     module = _import(parsed)
     found = _attribute(module, parsed)
     application = found if parsed.arguments is None else _call(found, parsed)
     if application is None:
         _fail(APP_FAILED_TO_LOAD, f"Failed to find application object: {parsed.expression!r}")
-    check(application, f"{target!r} is", worker_class)
     return application  # type: ignore[no-any-return]
 
 

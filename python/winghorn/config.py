@@ -10,6 +10,8 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import itertools
+import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from winghorn._core import Given, SettingRow, Settings
 
 Hook = Callable[..., Any]
+CODE = (types.FunctionType, classmethod, staticmethod, property)
 # post_request was given fewer arguments once, and functions that take fewer still work.
 FEWEST_ARGUMENTS = {"post_request": 2}
 
@@ -31,9 +34,27 @@ class Setting:
         self.section = section
         self.value = value
 
+    def __init_subclass__(cls) -> None:
+        raise TypeError(f"{cls.__name__}: winghorn has no settings but its own")
+
     def get(self) -> Any:
         """The value."""
         return self.value
+
+    @property
+    def cli(self) -> list[str] | None:
+        """Its options; None: it has none."""
+        return rows()[self.name]["flags"] or None
+
+    @property
+    def desc(self) -> str:
+        """What it is for."""
+        return rows()[self.name]["help"]
+
+    @property
+    def default(self) -> Any:
+        """The value where nothing gives it one; a hook's is None."""
+        return _defaults()[self.name]
 
 
 class Config:
@@ -122,21 +143,49 @@ def rows() -> dict[str, SettingRow]:
 
 
 @functools.cache
+def _defaults() -> dict[str, Any]:
+    made = _core.make_settings([], "/", "", [])
+    return made.values() | dict.fromkeys(_hook_rows())
+
+
+@functools.cache
 def _hook_rows() -> dict[str, SettingRow]:
     return {name: row for name, row in rows().items() if row["kind"] == "callable"}
 
 
-# ---- hooks, from what the config file says to functions
+# ---- what only Python can judge: functions and classes
 
 
 def with_functions(given: Iterable[Given]) -> Iterator[Given]:
-    """`given` with hooks as functions.
+    """`given` with hooks as functions, and worker classes by their names.
 
-    One that is none becomes an exception that says why; the settings' check refuses it with that.
+    What is neither becomes an exception that says why; the settings' check refuses it with that.
     """
-    rows = _hook_rows()
+    hooks = _hook_rows()
     for name, value, origin, where in given:
-        yield name, (_function(value, rows[name]) if name in rows else value), origin, where
+        if name in hooks:
+            yield name, _function(value, hooks[name]), origin, where
+        elif name == "worker_class" and isinstance(value, type):
+            yield name, _worker_class(value), origin, where
+        else:
+            yield name, value, origin, where
+
+
+def _worker_class(given: type) -> str | TypeError:
+    """The name by which the table knows the class; see winghorn.worker_classes."""
+    full_name = f"{given.__module__}.{given.__qualname__}"
+    name = getattr(given, "served_by", None)
+    if not isinstance(name, str):
+        return full_name
+    own = itertools.takewhile(lambda base: "served_by" not in vars(base), given.__mro__)
+    methods = [key for base in own for key, value in vars(base).items() if isinstance(value, CODE)]
+    if not methods:
+        return name
+    return TypeError(
+        f"worker class {full_name!r} has methods of its own ({', '.join(methods)}), and nobody "
+        "would call them: a worker's work is the engine's here. What is called are hooks, "
+        "as post_fork, post_worker_init and pre_request"
+    )
 
 
 def _function(value: object, row: SettingRow) -> object:

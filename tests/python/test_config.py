@@ -205,7 +205,7 @@ def test_an_edit_within_the_same_second_is_seen(load: Load, tmp_path: Path) -> N
         ("post_fork = 5\n", "Value is not callable: 5 (setting 'post_fork', from"),
         ("def post_fork(server):\n    pass\n", "Value must have an arity of: 2"),
         ("reuse_port = True\n", "setting 'reuse_port' (--reuse-port) is not supported"),
-        ("class worker_class:\n    pass\n", "classes of your own cannot be used yet"),
+        ("class worker_class:\n    pass\n", "custom worker classes cannot be used yet"),
         ("secure_scheme_headers = {'X': 1}\n", "Not a string: 1"),
         ("backlog = 10 ** 30\n", "Not a whole number: 1000000"),
     ],

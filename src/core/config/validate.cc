@@ -303,6 +303,8 @@ std::string worker_class_refusal(std::string_view name) {
 }
 
 Checked check_worker_class(const Value& value) {
+  const auto* object = std::get_if<Opaque>(&value);
+  if (object != nullptr && !object->refusal.empty()) return Complaint{object->refusal};
   const auto* text = std::get_if<std::string>(&value);
   if (text == nullptr) {
     return Complaint{

@@ -101,9 +101,8 @@ Value integer_value(nb::handle number) {
   return static_cast<std::int64_t>(value);
 }
 
-// A function as gunicorn prints it; an exception says why there is none.
+// A function as gunicorn prints it.
 Value callable_value(nb::handle object) {
-  if (PyExceptionInstance_Check(object.ptr())) return Opaque{{}, {}, {}, printed(object)};
   Value value = opaque(object);
   const nb::object name = nb::getattr(object, "__qualname__", nb::none());
   if (PyUnicode_Check(name.ptr())) std::get<Opaque>(value).text = "<" + to_text(name) + "()>";
@@ -112,6 +111,12 @@ Value callable_value(nb::handle object) {
 
 Value to_value(nb::handle object, const Setting& setting) {
   PyObject* raw = object.ptr();
+  // In the place of what only Python can judge: it says why that is refused.
+  if (PyExceptionInstance_Check(raw)) {
+    Opaque refused = opaque(object);
+    refused.refusal = refused.text;
+    return refused;
+  }
   if (setting.kind == Kind::Callable) return callable_value(object);
   if (raw == Py_None) return std::monostate{};
   if (PyBool_Check(raw)) return raw == Py_True;

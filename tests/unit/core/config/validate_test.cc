@@ -165,6 +165,8 @@ TEST(Validate, WorkerClassesThatAreNotAreRefusedByName) {
   EXPECT_NE(bad("worker_class", text("mypkg.Worker")).find("custom worker classes"),
             std::string::npos);
   bad("worker_class", Opaque{.text = "<class 'x.W'>", .type = "type", .culprit = {}});
+  EXPECT_EQ(bad("worker_class", Opaque{.text = "", .type = "", .culprit = {}, .refusal = "no"}),
+            "no");
 }
 
 TEST(Validate, UsersByNameAndNumber) {
