@@ -32,18 +32,20 @@ PROG = "winghorn"
 VERSION = _core.__version__
 USAGE = "%(prog)s [OPTIONS] [APP_MODULE]"
 NO_APPLICATION = """\
-Error: No application module specified.
+No application module specified.
 Name a module and the application in it, for example: winghorn app:app
 (winghorn winghorn.demo:app serves a demonstration; winghorn --help lists the options.)"""
 
 
-def main(argv: Sequence[str] | None = None, prog: str = PROG, version: str = VERSION) -> int:
-    """Run the server (or what the options ask for instead); returns the exit status.
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the server (or what the options ask for instead); returns the exit status."""
+    return guarded(lambda: _run(list(sys.argv[1:] if argv is None else argv)))
 
-    `prog` is what the command calls itself in its usage, `version` what it says of its version.
-    """
+
+def guarded(command: Callable[[], int]) -> int:
+    """The exit status of a command, however it ends: by --help, or as its reader has gone."""
     try:
-        status = _run(list(sys.argv[1:] if argv is None else argv), prog, version)
+        status = command()
         sys.stdout.flush()
         return status
     except BrokenPipeError:  # winghorn --help | head
@@ -63,20 +65,19 @@ def _flushed(code: object) -> int:
     return code if isinstance(code, int) else 0 if code is None else 1
 
 
-def _run(argv: list[str], prog: str, version: str) -> int:
+def _run(argv: list[str]) -> int:
     directory = start_directory()
     start = Start.here(directory)
 
     def load() -> Generation:
-        return load_generation(argv, directory, prog, version)
+        return load_generation(argv, directory)
 
     try:
         generation = load()
     except SettingsError as error:
         return complain(error)
     if not names_application(generation.settings):
-        print(NO_APPLICATION, file=sys.stderr)
-        return 1
+        return complain(SettingsError(NO_APPLICATION))
     return run(generation, lambda: _reload(load), app_loader.load_application, start)
 
 
@@ -166,16 +167,14 @@ def start_directory() -> str:
     return real
 
 
-def load_generation(
-    argv: list[str], directory: str, prog: str = PROG, version: str = VERSION
-) -> Generation:
+def load_generation(argv: list[str], directory: str) -> Generation:
     """Read every source and check the result.
 
     Raises SettingsError, or SystemExit for a usage error. Leaves the process in the configured
     folder, and where it was if anything is wrong.
     """
     rows = _core.settings()
-    parser = make_parser(rows, prog=prog, version=version)
+    parser = make_parser(rows)
     given = parser.read(argv, "")
     variable, in_variable = arguments_variable(parser)
     before = current_folder()
@@ -302,13 +301,18 @@ class Parser(argparse.ArgumentParser):
         values, positional = self.split(words, whose)
         if positional:
             values["wsgi_app"] = positional[0]
-        if len(positional) > 1 and not whose:
-            ignored = " ".join(positional[1:])
-            self.warnings.append(f"only the first application is served; ignored: {ignored}")
+        if not whose:
+            self.warnings += ignored(positional)
         return values
 
     def error(self, message: str) -> NoReturn:
         super().error(self._whose + message)
+
+
+def ignored(positional: list[str]) -> list[str]:
+    """A warning about what stands after the application, if anything does."""
+    words = " ".join(positional[1:])
+    return [f"only the first application is served; ignored: {words}"] if words else []
 
 
 class _Formatter(argparse.HelpFormatter):

@@ -70,6 +70,36 @@ def test_the_command_has_its_name() -> None:
     assert "gunicorn: error: unrecognized" in run_to_end("--wrokers", "2").stderr
 
 
+MEASURED = """
+import sys
+import gunicorn.app.base
+from gunicorn.app.wsgiapp import run
+
+before = gunicorn.app.base.Application.wsgi
+
+def wsgi(self):
+    application = before(self)
+    def measured(environ, start_response):
+        return [b"measured: ", *application(environ, start_response)]
+    return measured
+
+gunicorn.app.base.Application.wsgi = wsgi
+run()
+"""
+
+
+def test_tools_may_wrap_the_application(serve: Serve, folder: Path, monkeypatch: Patch) -> None:
+    """Who replaces Application.wsgi, as measuring tools do, has his own called by the command."""
+    (folder / "measured.py").write_text(MEASURED)
+    (folder / "plain.py").write_text(
+        "def app(environ, start_response):\n    start_response('200 OK', [])\n    return [b'it']\n"
+    )
+    command = [sys.executable, str(folder / "measured.py")]
+    monkeypatch.setenv("WINGHORN_TEST_COMMAND", shlex.join(command))
+    server = serve("plain:app", cwd=folder)
+    assert ask(server.address, GET).text == "measured: it"
+
+
 def test_it_is_installed_with_a_command(serve: Serve, folder: Path, monkeypatch: Patch) -> None:
     """pip installs the distribution; its command `gunicorn` serves."""
     target = folder / "installed"

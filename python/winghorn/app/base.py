@@ -20,13 +20,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from winghorn import _core, app_loader, config_file, paste
 from winghorn._core import SettingsError
 from winghorn.app_loader import put_first
 from winghorn.cli import (
+    VERSION,
     Parser,
     arguments_variable,
     complain,
@@ -50,8 +51,8 @@ if TYPE_CHECKING:
 class ConfigDraft(Config):
     """The configuration while it is put together; checked as a whole later.
 
-    `usage` and `prog` are for its parser, `whose` says in complaints who set a value, `directory`
-    is what paths are relative to.
+    `usage`, `prog` and `version` are for its parser, `whose` says in complaints who set a value,
+    `directory` is what paths are relative to.
     """
 
     def __init__(
@@ -60,12 +61,14 @@ class ConfigDraft(Config):
         prog: str | None = None,
         whose: str = "the program",
         directory: str | None = None,
+        version: str = VERSION,
     ) -> None:
         start = start_directory() if directory is None else directory
         made = _core.make_settings([], start, "", [])
         super().__init__(made, {})
         self.__dict__.update(settings=dict(config_of(made, []).settings), usage=usage, prog=prog)
         self.__dict__.update(given=[], whose=whose, directory=start, config_file="", odd=[])
+        self.__dict__["version"] = version
         self.take(environment_values(_core.settings()))
 
     def set(self, name: str, value: Any) -> None:
@@ -86,12 +89,17 @@ class ConfigDraft(Config):
     def take_file(self, found: config_file.ConfigFile) -> None:
         """take() what a config file says."""
         self.__dict__["config_file"] = found.name
-        self.__dict__["odd"].extend(found.warnings)
+        self.warn(found.warnings)
         self.take(tagged(found.values, "config file", found.name))
 
     def parser(self) -> Parser:
         """For the options of all settings."""
-        return make_parser(_core.settings(), self.__dict__["usage"], self.__dict__["prog"])
+        this = self.__dict__
+        return make_parser(_core.settings(), this["usage"], this["prog"], this["version"])
+
+    def warn(self, texts: Iterable[str]) -> None:
+        """Have the log say what is odd about the configuration."""
+        self.__dict__["odd"].extend(texts)
 
     def checked(self) -> Generation:
         """What was set, checked. Raises SettingsError."""
@@ -124,6 +132,7 @@ class BaseApplication:
     """Subclass it, give it ``load_config`` and ``load``, and call ``run``."""
 
     cfg: ConfigDraft
+    version: ClassVar[str] = VERSION  # what --version says
 
     def __init__(self, usage: str | None = None, prog: str | None = None) -> None:
         self.usage = usage
@@ -148,7 +157,7 @@ class BaseApplication:
 
     def load_default_config(self) -> None:
         """Begin anew: every setting has its default."""
-        self.cfg = ConfigDraft(self.usage, self.prog, self._whose(), self._directory)
+        self.cfg = ConfigDraft(self.usage, self.prog, self._whose(), self._directory, self.version)
 
     def do_load_config(self) -> None:
         """Make the configuration; ends the program with status 1 if it is wrong."""
@@ -174,13 +183,13 @@ class BaseApplication:
     def run(self) -> None:
         """Serve until told to stop; ends the program with the server's exit status."""
         try:
-            generation = self.cfg.checked()
+            parts = server_parts(self)
         except SettingsError as error:
             sys.exit(complain(error))
-        sys.exit(run(generation, self.reloaded, self.load_in_worker, self._start))
+        sys.exit(run(*parts))
 
-    def reloaded(self) -> Generation:
-        """The next generation, or an exception and everything as it was. The arbiter calls it."""
+    def _reloaded(self) -> Generation:
+        # The arbiter calls it: the next generation, or an exception and everything as it was.
         before, folder = self.cfg, current_folder()
         try:
             return for_reload(self._next_generation)
@@ -189,8 +198,7 @@ class BaseApplication:
             os.chdir(folder)
             raise
 
-    def load_in_worker(self, settings: Settings) -> app_loader.Application:
-        """What a worker calls for the application. Raises BootError, or what load() raises."""
+    def _load_in_worker(self, settings: Settings) -> app_loader.Application:
         app_loader.prepare(settings)
         application: app_loader.Application = self.wsgi()
         whose = f"{type(self).__name__}.load() returned"
@@ -267,6 +275,19 @@ class Application(BaseApplication):
     def get_config_from_module_name(self, module_name: str) -> dict[str, object]:
         """What the module says; nothing is set by it."""
         return config_file.read(f"python:{module_name}", self._directory, self._whose()).values
+
+
+def server_parts(
+    program: BaseApplication,
+) -> tuple[
+    Generation,
+    Callable[[], Generation],
+    Callable[[Settings], app_loader.Application],
+    Start,
+]:
+    """What a Server is made of, to serve `program`. Raises SettingsError."""
+    # Not methods: a program may use any name that gunicorn's classes leave free.
+    return program.cfg.checked(), program._reloaded, program._load_in_worker, program._start
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:

@@ -23,6 +23,7 @@ class WSGIApplication(Application):
     def init(self, parser: cli.Parser, opts: argparse.Namespace, args: list[str]) -> None:
         """Remember what is to be served."""
         self.app_uri = args[0] if args and not opts.paste else None
+        self.cfg.warn(cli.ignored(args))
         if self.app_uri is not None:
             self.cfg.set("default_proc_name", self.app_uri)
 
@@ -32,7 +33,7 @@ class WSGIApplication(Application):
         if self.app_uri is None and not self.cfg.paste:
             self.app_uri = self.cfg.wsgi_app
             if not self.app_uri:
-                raise SettingsError("No application module specified.")
+                raise SettingsError(cli.NO_APPLICATION)
 
     def load_wsgiapp(self) -> Any:
         """The application that app_uri names. Raises BootError."""
@@ -49,8 +50,18 @@ class WSGIApplication(Application):
 
 
 def run(prog: str | None = None) -> NoReturn:
-    """The command; `prog` is its name where that is not the program's."""
-    sys.exit(cli.main(prog=prog or cli.PROG))
+    """The command, by its class; `prog` is its name where that is not the program's."""
+    sys.exit(run_class(WSGIApplication, prog))
+
+
+def run_class(command: type[WSGIApplication], prog: str | None) -> int:
+    """Run one of these; returns the exit status."""
+
+    def run_it() -> int:
+        command(cli.USAGE, prog).run()
+        return 0
+
+    return cli.guarded(run_it)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The command ``gunicorn``, and ``python -m gunicorn``."""
 
-import sys
-
-import winghorn
-from gunicorn import __version__
-from winghorn.cli import main as winghorn_main
+from gunicorn.app.wsgiapp import run
 
 
-def main() -> int:
-    """Run the server; returns the exit status."""
-    version = f"{__version__}, by winghorn {winghorn.__version__}"
-    return winghorn_main(prog="gunicorn", version=version)
+def main() -> None:
+    """Run the server; ends the program with its exit status."""
+    run("gunicorn")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

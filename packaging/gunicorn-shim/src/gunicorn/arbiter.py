@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
-from winghorn.app.base import BaseApplication
+from winghorn.app.base import BaseApplication, server_parts
 from winghorn.cli import serve
 from winghorn.server import Server
 
@@ -21,7 +21,7 @@ class Arbiter(Server, metaclass=_AnyServer):
     """The arbiter of an application. Raises SettingsError if its configuration is wrong."""
 
     def __init__(self, app: BaseApplication) -> None:
-        super().__init__(app.cfg.checked(), app.reloaded, app.load_in_worker)
+        super().__init__(*server_parts(app))
         self.app = app
 
     def run(self) -> NoReturn:
