@@ -92,14 +92,14 @@ def test_threads_promote_sync(serve: Serve, folder: Path) -> None:
 
 
 def test_environment_of_the_application(serve: Serve, tmp_path: Path) -> None:
-    """-e KEY=VALUE is in os.environ when the application is imported."""
+    """-e KEY=VALUE is in os.environ when the application is imported, as is SERVER_SOFTWARE."""
     (tmp_path / "site9.py").write_text(
-        "import os\nvalue = os.environ['COLOUR']\n"
+        "import os\nvalue = os.environ['COLOUR'] + ' ' + os.environ['SERVER_SOFTWARE'][:9]\n"
         "def app(environ, start_response):\n"
         "    start_response('200 OK', [])\n    return [value.encode()]\n"
     )
     server = serve("site9:app", "-e", "COLOUR=green=blue", cwd=tmp_path)
-    assert ask(server.address, f"GET / HTTP/1.1\r\n{HOST}\r\n").text == "green=blue"
+    assert ask(server.address, f"GET / HTTP/1.1\r\n{HOST}\r\n").text == "green=blue winghorn/"
 
 
 def test_chdir_and_pythonpath(serve: Serve, tmp_path: Path) -> None:

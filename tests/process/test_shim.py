@@ -106,7 +106,7 @@ def test_it_is_installed_with_a_command(serve: Serve, folder: Path, monkeypatch:
     words = "install --quiet --no-deps --no-index --no-build-isolation --target"
     subprocess.run(
         [sys.executable, "-m", "pip", *words.split(), str(target), str(SHIM.parent)],
-        env=environment({"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"}),
+        env=os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"},
         timeout=60,
         check=True,
     )
