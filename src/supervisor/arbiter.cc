@@ -204,11 +204,10 @@ void Arbiter::stop(bool quick) {
   if (!ask_to_stop(wanted_, roster_, quick, now())) return;
   if (before == Stop::Graceful) log::info("Quick shutdown requested");
   // The workers have their own copies and take what is queued; nobody new is let in to be disappointed.
-  const bool is_followed = succession_.has_living_heir();
-  listeners_.share_files(is_followed || succession_.has_elder());
+  listeners_.share_files(succession_.other_lives());
   listeners_.close_all();
   hup_waits_ = false;
-  if (is_followed) return systemd_.hand_over(succession_.heir());
+  if (succession_.has_living_heir()) return systemd_.hand_over(succession_.heir());
   if (!succession_.has_elder()) systemd_.stop_begins();
 }
 

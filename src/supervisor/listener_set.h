@@ -32,7 +32,8 @@ class ListenerSet {
   // Closes what neither of the two names.
   void keep_only(const Addresses& one, const Addresses& other);
   void close_all();
-  // Another process serves at the same sockets: closing leaves their files alone.
+  // Another process serves at the same sockets: closing leaves their files alone. The last one takes them
+  // away: close_all() may be called again, and removes those behind which nobody listens any more.
   void share_files(bool with_another) { are_files_shared_ = with_another; }
 
   // "http://127.0.0.1:8000,unix:/run/app.sock"
@@ -50,6 +51,7 @@ class ListenerSet {
 
   std::vector<Listener> open_;
   bool are_files_shared_ = false;
+  std::vector<Listener> left_;  // closed; their files are still there
 };
 
 }  // namespace winghorn::supervisor

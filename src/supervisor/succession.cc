@@ -97,6 +97,10 @@ bool Succession::has_living_heir() const {
           ended.si_pid == 0);
 }
 
+bool Succession::other_lives() const {
+  return has_living_heir() || (elder_ != 0 && ::getppid() == elder_);
+}
+
 bool Succession::note_gone(pid_t pid) {
   if (heir_ == 0 || pid != heir_) return false;
   heir_ = 0;

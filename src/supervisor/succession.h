@@ -42,6 +42,8 @@ class Succession {
   bool has_heir() const { return heir_ != 0; }
   // One that has ended and was not reaped yet has left no successor either.
   bool has_living_heir() const;
+  // The other arbiter, whichever it is, has not ended: the sockets are its too.
+  bool other_lives() const;
   bool is_alone() const { return !has_elder() && !has_heir(); }
   pid_t heir() const { return heir_; }
   // What an heir's names end in, until it is promoted.

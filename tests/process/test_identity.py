@@ -142,6 +142,24 @@ def test_signals_reach_them(serve: Serve, folder: Path) -> None:
     assert server.wait_exit() == 0
 
 
+def test_a_reload_may_name_another(serve: Serve, folder: Path) -> None:
+    """The new workers are the new one, and have the log; the arbiter is who it was."""
+    log = folder / "error.log"
+    (folder / "conf.py").write_text("user, group = 'nobody', 'nogroup'\n")
+    args = ("app:app", "-c", "conf.py", "-b", "unix:app.sock", f"--error-logfile={log}")
+    with Server(*args, bind=None, cwd=folder, env=FRESH) as server:
+        path = str(folder / "app.sock")
+        wait_until(lambda: log.exists() and "Booting" in log.read_text(), "it has begun")
+        assert json.loads(ask(path, GET).body)["now"][0] == [pwd.getpwnam("nobody").pw_uid] * 3
+        (folder / "conf.py").write_text("user, group = 54321, 54322\n")
+        server.signal(signal.SIGHUP)
+        wait_until(lambda: "Reload complete" in log.read_text(), "it has reloaded")
+        wait_until(lambda: len(server.workers()) == 1, "the old one has gone")
+        assert json.loads(ask(path, GET).body)["now"] == [[54321] * 3, [54322] * 3, [54322]]
+        assert (log.stat().st_uid, log.stat().st_gid) == (54321, 54322)
+        assert Path(f"/proc/{server.pid}").stat().st_uid == 0
+
+
 def test_logs_can_be_rotated(serve: Serve, folder: Path) -> None:
     """Workers own the log files, also the ones that USR1 makes, and write to them."""
     logs = {name: folder / f"{name}.log" for name in ("error", "access")}

@@ -140,6 +140,17 @@ def test_one_at_a_time(serve: Serve) -> None:
     end(server, heir)
 
 
+def test_both_can_be_stopped_at_once(serve: Serve, tmp_path: Path, folder: Path) -> None:
+    """Ctrl-C goes to both; the last one takes the unix socket's file with it."""
+    path = tmp_path / "app.sock"
+    server = serve("app:app", "--bind", f"unix:{path}", bind=None, cwd=folder)
+    heir = upgrade(server)
+    server.interrupt()
+    assert server.wait_exit() == 0
+    wait_until(lambda: not processes.alive(heir), "both have gone")
+    assert not path.exists()
+
+
 def test_old_one_that_is_killed_is_followed(serve: Serve, tmp_path: Path) -> None:
     """kill -9 of the old arbiter: the new one has the service at once, stale pid file and all."""
     pidfile = tmp_path / "app.pid"

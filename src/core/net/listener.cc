@@ -278,6 +278,11 @@ void Listener::remove_file() {
   file_ = {};
 }
 
+void Listener::remove_stale_file() {
+  const Result<SocketAddress> name = name_unix(asked_);
+  if (file_.inode != 0 && name && is_stale(name.value())) remove_file();
+}
+
 std::string Listener::display() const {
   switch (bound_.kind) {
     case AddressKind::Tcp4:

@@ -81,6 +81,8 @@ class Listener {
   Status listen(int backlog);
   const SocketFile& file() const { return file_; }
   void remove_file();
+  // Only if nobody listens behind it any more, in whatever process.
+  void remove_stale_file();
 
  private:
   Listener(Fd fd, ListenAddress asked) : fd_(std::move(fd)), asked_(std::move(asked)) {}
