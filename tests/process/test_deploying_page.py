@@ -14,9 +14,9 @@ import pytest
 from tests.conftest import Serve
 from tests.process.test_proxies import get, replaced, running
 from tests.support.client import RawClient
-from tests.support.documents import ROOT, blocks
+from tests.support.documents import blocks
 from tests.support.proxies import program
-from tests.support.server import run_to_end
+from tests.support.server import ROOT, run_to_end
 
 PAGE = ROOT / "docs" / "deploying.md"
 COMMANDS = [

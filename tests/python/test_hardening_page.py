@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.documents import ROOT, blocks, rows
-from tests.support.server import run_to_end
+from tests.support.documents import blocks, rows
+from tests.support.server import ROOT, run_to_end
 from winghorn import _core
 
 PAGE = ROOT / "docs" / "hardening.md"

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from tests.support.documents import ROOT, rows
+from tests.support.documents import rows
+from tests.support.server import ROOT
 
 PAGE = ROOT / "docs" / "troubleshooting.md"
 TEXTS = [row[0].strip("`") for row in rows(PAGE) if row[0].startswith("`")]
