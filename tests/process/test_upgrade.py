@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +18,7 @@ from tests.support import processes
 from tests.support.client import Address, ask
 from tests.support.load import Load
 from tests.support.server import Server
+from tests.support.systemd import passing
 from tests.support.waiting import PATIENCE, wait_until
 
 GET = "GET /hello HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -194,14 +194,6 @@ def listening() -> Iterator[socket.socket]:
         yield made
 
 
-AS_SYSTEMD = """
-import os, sys
-os.dup2(int(sys.argv[1]), 3, inheritable=True)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
-os.execvp(sys.argv[2], sys.argv[2:])
-"""
-
-
 @pytest.mark.parametrize("how", ["fd", "systemd"])
 def test_sockets_that_were_passed_are_passed_on(
     serve: Serve, listening: socket.socket, folder: Path, how: str
@@ -209,7 +201,7 @@ def test_sockets_that_were_passed_are_passed_on(
     """By number, as fd://N or by systemd: gunicorn's new arbiter would not find them."""
     number = listening.fileno()
     args = ["app:app", *(["--bind", f"fd://{number}"] if how == "fd" else [])]
-    prefix = [sys.executable, "-c", AS_SYSTEMD, str(number)] if how == "systemd" else []
+    prefix = passing(number) if how == "systemd" else []
     server = serve(*args, bind=None, cwd=folder, prefix=prefix, pass_fds=[number])
     heir = upgrade(server)
     server.signal(signal.SIGTERM)
