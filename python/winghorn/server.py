@@ -253,7 +253,9 @@ class Server:
         self.log = generation.take_log()
         before = thread_count()
         self._preloaded = self._load_application(generation.settings)
-        for warning in new_threads(before, f"application {generation.settings.wsgi_app!r}"):
+        name = generation.settings.paste or generation.settings.wsgi_app
+        what = f"application {name!r}" if name else "the application"
+        for warning in new_threads(before, what):
             self.log.warning("%s", warning)
 
     # ---- in a worker

@@ -95,6 +95,27 @@ def test_reload_asks_the_program_again(serve: Serve, program: Path) -> None:
     assert ask(server.address, GET).body == b'[true, "it"]'
 
 
+LOADING = """
+    def load(self):
+        with open("loaded", "a") as file:
+            print(os.getpid(), file=file)
+"""
+
+
+def test_a_program_may_preload(serve: Serve, tmp_path: Path) -> None:
+    """preload_app: load() runs once for all workers, and once more on HUP; never in the arbiter."""
+    program = written(tmp_path, "{'preload_app': True}")
+    program.write_text(program.read_text().replace("\n    def load(self):\n", LOADING))
+    server = start(serve, program)
+    assert ask(server.address, GET).body == b'[false, "it"]'
+    loaded = (tmp_path / "loaded").read_text().split()
+    assert len(loaded) == 1
+    assert int(loaded[0]) != server.pid
+    server.signal(signal.SIGHUP)
+    server.wait_for_log("forked for 2", count=4)
+    assert len((tmp_path / "loaded").read_text().split()) == 2
+
+
 WRONG = {
     "{'workers': 'x'}": (
         1,

@@ -34,6 +34,7 @@ class WSGIApplication(Application):
             self.app_uri = self.cfg.wsgi_app
             if not self.app_uri:
                 raise SettingsError(cli.NO_APPLICATION)
+        self.cfg.set("wsgi_app", self.app_uri)  # for hooks, which know it by this name
 
     def load_wsgiapp(self) -> Any:
         """The application that app_uri names. Raises BootError."""
