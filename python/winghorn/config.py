@@ -110,6 +110,21 @@ class Config:
         return self._resolved().proc_name
 
     @property
+    def address(self) -> list[str | int | tuple[str, int]]:
+        """bind, taken apart."""
+        return [parse_address(one) for one in self.settings["bind"].value]
+
+    @property
+    def sendfile(self) -> bool:
+        """Whether files may go out by sendfile."""
+        return self.settings["sendfile"].value is not False
+
+    @property
+    def paste_global_conf(self) -> dict[str, str] | None:
+        """raw_paste_global_conf, taken apart; None: there is nothing in it."""
+        return self._resolved().paste_global_conf or None
+
+    @property
     def env(self) -> dict[str, str]:
         """raw_env, taken apart."""
         return self._resolved().environment
@@ -151,6 +166,28 @@ def _defaults() -> dict[str, Any]:
 @functools.cache
 def _hook_rows() -> dict[str, SettingRow]:
     return {name: row for name, row in rows().items() if row["kind"] == "callable"}
+
+
+def parse_address(netloc: str, default_port: str = "8000") -> str | int | tuple[str, int]:
+    """An address to bind: a Unix socket's path, a descriptor, or host and port (gunicorn's form).
+
+    Raises RuntimeError for a port that is none.
+    """
+    scheme, colon, rest = netloc.partition(":")
+    if colon and scheme == "unix":
+        return rest.removeprefix("//")
+    if netloc.startswith("fd://"):
+        return int(netloc.removeprefix("fd://"))
+    netloc = netloc.removeprefix("tcp://")
+    host, bracket, tail = netloc.rpartition("]")
+    if bracket:
+        host, port = host.lstrip("["), tail.lstrip(":")
+    else:
+        host, _, port = netloc.partition(":")
+    try:
+        return (host or "0.0.0.0").lower(), int(port or default_port)
+    except ValueError:
+        raise RuntimeError(f"{port!r} is not a valid port number.") from None
 
 
 # ---- what only Python can judge: functions and classes

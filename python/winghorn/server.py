@@ -146,9 +146,9 @@ class Server:
         self._load_application = load_application or app_loader.load_application
 
     @property
-    def address(self) -> list[str]:
-        """Where it listens, as configured."""
-        return list(self.cfg.bind)
+    def address(self) -> list[str | int | tuple[str, int]]:
+        """Where it listens, as configured: paths, descriptors, hosts with ports."""
+        return self.cfg.address
 
     @property
     def timeout(self) -> int:

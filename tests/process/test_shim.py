@@ -329,8 +329,13 @@ def test_settings_can_be_looked_through() -> None:
         "cfg = Config()\n"
         "cfg.set('bind', 'unix:/x')\n"
         "cfg.set('workers', '0x4')\n"
-        "print(cfg.bind, cfg.workers, cfg.post_fork)\n"
-    ) == ("Worker Processes ['-w', '--workers'] 1 1\nNone\nFalse\n['unix:/x'] 4 None\n")
+        "cfg.set('raw_paste_global_conf', ['a=b'])\n"
+        "print(cfg.bind, cfg.address, cfg.workers, cfg.post_fork, cfg.sendfile)\n"
+        "print(cfg.paste_global_conf, Config().paste_global_conf)\n"
+    ) == (
+        "Worker Processes ['-w', '--workers'] 1 1\nNone\nFalse\n"
+        "['unix:/x'] ['/x'] 4 None True\n{'a': 'b'} None\n"
+    )
 
 
 def test_helpers() -> None:

@@ -12,7 +12,10 @@ from gunicorn.errors import AppImportError
 from gunicorn.workers import SUPPORTED_WORKERS
 from winghorn import app_loader
 from winghorn.cli import start_directory
+from winghorn.config import parse_address
 from winghorn.worker_classes import BY_NAME
+
+__all__ = ["getcwd", "http_date", "import_app", "load_class", "parse_address"]
 
 getcwd = start_directory
 
@@ -31,28 +34,6 @@ def import_app(module: str) -> Any:
 def http_date(timestamp: float | None = None) -> str:
     """A time, or now, as HTTP has it."""
     return formatdate(timestamp, localtime=False, usegmt=True)
-
-
-def parse_address(netloc: str, default_port: str = "8000") -> str | int | tuple[str, int]:
-    """An address to bind: a Unix socket's path, a descriptor, or host and port.
-
-    Raises RuntimeError for a port that is none.
-    """
-    scheme, colon, rest = netloc.partition(":")
-    if colon and scheme == "unix":
-        return rest.removeprefix("//")
-    if netloc.startswith("fd://"):
-        return int(netloc.removeprefix("fd://"))
-    netloc = netloc.removeprefix("tcp://")
-    host, bracket, tail = netloc.rpartition("]")
-    if bracket:
-        host, port = host.lstrip("["), tail.lstrip(":")
-    else:
-        host, _, port = netloc.partition(":")
-    try:
-        return (host or "0.0.0.0").lower(), int(port or default_port)
-    except ValueError:
-        raise RuntimeError(f"{port!r} is not a valid port number.") from None
 
 
 def load_class(
