@@ -23,6 +23,8 @@ from tests.parity.scenario import Job, Observed
 from tests.parity.tables import all_jobs
 from tests.support.processes import become_subreaper
 
+SLOW_SECONDS = 8
+
 
 def say(text: str) -> None:
     print(text, flush=True)
@@ -63,6 +65,16 @@ def version_number(product: Product) -> str:
     return version_of(product).rpartition(" ")[2].strip("()")
 
 
+def timed(job: Job, product: Product, version: str) -> Observed:
+    """perform(), with a word about what takes long."""
+    began = time.monotonic()
+    seen = perform(job, product, version)
+    seconds = time.monotonic() - began
+    if seconds > SLOW_SECONDS:
+        say(f"{seconds:.0f} s: {job.name} with {product.name}")
+    return seen
+
+
 def run_all(jobs: list[Job], products: list[Product], at_once: int) -> list[Observed]:
     """What each product did, in the order of `products`."""
     found: list[Observed] = [{} for _ in products]
@@ -71,7 +83,7 @@ def run_all(jobs: list[Job], products: list[Product], at_once: int) -> list[Obse
     ordered = sorted(jobs, key=lambda job: -len(list(job.names())) - len(getattr(job, "steps", ())))
     with ThreadPoolExecutor(at_once) as pool:
         tasks = [
-            (index, pool.submit(perform, job, product, versions[index]))
+            (index, pool.submit(timed, job, product, versions[index]))
             for job in ordered
             for index, product in enumerate(products)
         ]

@@ -16,6 +16,8 @@ HIDING = {
     "without_value_line": "no line before that names setting and value",
     "without_blank_lines": "no empty line before",
     "without_own_keys": "`winghorn.deadline`",
+    "without_page_sizes": "the bytes of the page",
+    "without_modules": "in `winghorn.exceptions`",
 }
 
 
@@ -53,6 +55,8 @@ _ADDRESS = re.compile(r"\b0x[0-9a-f]{8,}\b")
 
 def names(text: str, run: Run) -> str:
     """Without the program's name, version and folder."""
+    # Both give the socket under this name.
+    text = text.replace("gunicorn.socket", "<socket>")
     text = text.replace(run.folder, "<folder>").replace(str(Path(run.program)), "<program>")
     text = text.replace(f"{run.product} {run.version}", "<product> <version>")
     text = text.replace(f"{run.product}/{run.version}", "<product>/<version>")
@@ -93,7 +97,17 @@ def without_blank_lines(text: str) -> str:
 def without_own_keys(text: str) -> str:
     """An environ without Winghorn's own keys."""
     lines = text.splitlines()
-    return "\n".join(line for line in lines if not line.startswith(("winghorn.", "<product>.")))
+    return "\n".join(line for line in lines if not line.startswith("winghorn."))
+
+
+def without_page_sizes(text: str) -> str:
+    """Access lines in the default format without the size of an error page."""
+    return re.sub(r'" ([45]\d\d) \d+ "', r'" \1 <size> "', text)
+
+
+def without_modules(text: str) -> str:
+    """Exceptions of the programs' own without the module they come from."""
+    return re.sub(r"^<product>\.[a-z_.]+\.([A-Z]\w*)", r"<product>.\1", text, flags=re.M)
 
 
 def without_frames(text: str) -> str:
@@ -112,9 +126,8 @@ def without_frames(text: str) -> str:
 
 def program_text(text: str, run: Run) -> str:
     """What a program printed that is not the log."""
-    return without_blank_lines(
-        without_frames(without_value_line(without_origin(numbers(names(text, run), run))))
-    )
+    text = without_frames(numbers(names(text, run), run))
+    return without_blank_lines(without_value_line(without_origin(without_modules(text))))
 
 
 @dataclass(frozen=True)

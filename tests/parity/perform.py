@@ -6,6 +6,7 @@ What it returns is normalised text; two programs that behave alike give the same
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import stat
@@ -94,6 +95,8 @@ def _scenario(scenario: Scenario, product: Product, version: str, folder: Path) 
     if scenario.steps:
         files[CONFIG] = PRELUDE + files.get(CONFIG, "")
         args = ["--bind", "127.0.0.1:0", *args]
+    if scenario.steps or "stderr" not in scenario.compare:
+        args = [*product.serving, *args]
     _write(files, product, folder)
     args += [scenario.app] if scenario.app is not None else []
     with Program(product, folder, args, scenario.env) as program:
@@ -127,8 +130,14 @@ def _chosen(text: str, words: tuple[str, ...]) -> str:
 
 
 def _trace(folder: Path, run: Run) -> str:
+    """The lines of the file `trace`; those of workers, who write in no order, are sorted."""
     file = folder / "trace"
-    return normalise.program_text(file.read_text(), run) if file.exists() else ""
+    text = normalise.program_text(file.read_text(), run) if file.exists() else ""
+    return "\n".join(sorted(text.splitlines(), key=_by_worker))
+
+
+def _by_worker(line: str) -> str:
+    return line if line.startswith("worker ") else ""
 
 
 @dataclass
@@ -212,7 +221,8 @@ class _Served:
         if not file.exists():
             self.seen[f"file {number}"] = f"{step.name} is not there"
             return
-        text = file.read_text().replace(str(self.program.pid), "<arbiter>")
+        text = "a socket" if file.is_socket() else file.read_text()
+        text = text.replace(str(self.program.pid), "<arbiter>")
         mode = stat.S_IMODE(file.stat().st_mode)
         self.seen[f"file {number}"] = f"{step.name} {mode:o}\n{text}"
 
@@ -231,7 +241,7 @@ def _group(group: Group, product: Product, version: str, folder: Path) -> Observ
     files = dict(group.files)
     files[CONFIG] = PRELUDE + files.get(CONFIG, "")
     _write(files, product, folder)
-    args = ["--bind", "127.0.0.1:0", *(_LOGS if group.logs else ())]
+    args = [*product.serving, "--bind", "127.0.0.1:0", *(_LOGS if group.logs else ())]
     args += [*(product.named(arg) for arg in group.args), "app:app"]
     found: Observed = {}
     with Program(product, folder, args, group.env) as program:
@@ -248,6 +258,8 @@ def _group(group: Group, product: Product, version: str, folder: Path) -> Observ
                     found[name] |= _logged(number, program, folder, run)
             except (AssertionError, OSError, ValueError) as error:
                 found[name] = {"failure": f"{type(error).__name__}: {error}"}
+                if not program.running():
+                    break
         program.signal(SIGTERM)
         with suppress(AssertionError):
             program.wait()
@@ -266,8 +278,8 @@ def _exchange(exchange: Exchange, program: Program, run: Run) -> dict[str, str]:
             if exchange.half_close and number == len(exchange.sends) - 1:
                 connection.socket.shutdown(socket.SHUT_WR)
             head = data.partition(b" ")[0].decode("latin-1")
-            text = normalise.names(connection.read(head), here)
-            text = normalise.without_own_keys(normalise.numbers(text, here))
+            text = normalise.names(normalise.without_own_keys(connection.read(head)), here)
+            text = normalise.numbers(text, here)
             parts["reply" if number == 0 else f"reply {number}"] = text
         parts["then"] = connection.ended()
     finally:
@@ -285,7 +297,7 @@ def _logged(number: int, program: Program, folder: Path, run: Run) -> dict[str, 
     finally:
         connection.close()
     parts = {}
-    for name, mark in (("error", f"mark {number}$"), ("access", rf"/mark\?{number} ")):
+    for name, mark in (("error", f"mark {number}$"), ("access", rf"/mark\?{number}(?: |$)")):
         program.wait_for_lines(folder / f"{name}.log", mark, 1)
         lines = (folder / f"{name}.log").read_text("utf-8", "replace")
         parts[name] = _between(lines, number, name, here)
@@ -294,15 +306,15 @@ def _logged(number: int, program: Program, folder: Path, run: Run) -> dict[str, 
 
 def _between(log: str, number: int, name: str, run: Run) -> str:
     """The part of a log before mark `number` and behind the one before it."""
-    begin, end = (f"mark {number - 1}\n", f"mark {number}\n")
+    before = rf"/mark\?{number - 1}(?: |$)" if name == "access" else f"mark {number - 1}$"
+    this = rf"/mark\?{number}(?: |$)" if name == "access" else f"mark {number}$"
+    every = log.splitlines()
+    begin = next((at + 1 for at, line in enumerate(every) if re.search(before, line)), 0)
+    end = next(at for at, line in enumerate(every) if re.search(this, line))
+    lines = every[begin:end]
     if name == "access":
-        begin, end = f"/mark?{number - 1} ", f"/mark?{number} "
-    before_end = log.partition(end)[0]
-    at = before_end.find(begin)
-    lines = before_end[at + len(begin) :].splitlines() if at >= 0 else before_end.splitlines()
-    if name == "access":
-        lines = lines[1 if at >= 0 else 0 : -1]
-        return normalise.program_text("\n".join(lines), run)
+        text = normalise.without_page_sizes("\n".join(lines))
+        return normalise.program_text(text, run)
     if number == 0:
         lines = []
     text = "\n".join(lines)

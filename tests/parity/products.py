@@ -23,10 +23,14 @@ class MissingProduct(Exception):
 
 @dataclass(frozen=True)
 class Product:
-    """A program under comparison. `command` starts it."""
+    """A program under comparison. `command` starts it.
+
+    `serving`: options to switch off, when it serves, what the other one cannot do yet.
+    """
 
     name: str
     command: tuple[str, ...]
+    serving: tuple[str, ...] = ()
 
     def named(self, text: str) -> str:
         """`text` of a scenario, with this program's name in it."""
@@ -68,7 +72,7 @@ def gunicorn(say: Callable[[str], None]) -> Product:
         raise MissingProduct(f"gunicorn cannot be installed:\n{done.stderr}")
     if done.returncode != 0:
         say("the package index cannot be asked; gunicorn stays as it was installed")
-    return Product("gunicorn", (str(script),))
+    return Product("gunicorn", (str(script),), ("--no-control-socket",))
 
 
 def version_of(product: Product) -> str:

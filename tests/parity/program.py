@@ -21,7 +21,7 @@ from tests.parity.products import Product
 from tests.support import processes
 from tests.support.waiting import wait_until
 
-PATIENCE = 20.0
+PATIENCE = 12.0
 READY = "ready"
 _LISTENING = "0A"
 

@@ -51,7 +51,7 @@ class WaitLog:
 
 @dataclass(frozen=True)
 class WaitFile:
-    """Until so many lines of a file of the folder hold `text`; there is no file without lines."""
+    """Until so many lines of a file of the folder match `text`; without it, until it is there."""
 
     name: str
     text: str = ""

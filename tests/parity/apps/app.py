@@ -40,7 +40,8 @@ def shown(value: object) -> str:
 
 def environ_(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     lines = [f"{key}={shown(value)}" for key, value in sorted(environ.items())]
-    return plain(start_response, "\n".join(lines))
+    # Always the same length, though ports and versions are not.
+    return plain(start_response, "\n".join(lines).ljust(16000))
 
 
 def body(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from tests.parity.scenario import Job
-from tests.parity.tables import command_line, config_files, requests
+from tests.parity.tables import applications, command_line, config_files, processes, requests
+
+THEMES = (command_line, config_files, applications, processes, requests)
 
 
 def all_jobs() -> list[Job]:
     """All of them, in the order of the report."""
-    return [*command_line.jobs(), *config_files.jobs(), *requests.jobs()]
+    return [job for theme in THEMES for job in theme.jobs()]

@@ -587,7 +587,6 @@ def jobs() -> list[Job]:
             ]),
             env={"SCRIPT_NAME": "/shop"},
             files=SETTINGS,
-            logs=True,
         ),
         Group(
             "schemes of one's own",
@@ -612,7 +611,8 @@ def jobs() -> list[Job]:
         )
         found.append(group)
     for name, form in ACCESS:
-        args = ("--access-logformat", form) if form else ()
+        # What stands behind the @ tells the mark of one exchange from those of others.
+        args = ("--access-logformat", f"{form} @%(U)s?%(q)s") if form else ()
         settings = ("accesslog", "access_log_format")
         group = Group(
             f"access log, {name}",
