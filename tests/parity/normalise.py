@@ -18,7 +18,27 @@ HIDING = {
     "without_own_keys": "`winghorn.deadline`",
     "without_page_sizes": "the bytes of the page",
     "without_modules": "in `winghorn.exceptions`",
+    "without_own_lines": "`Reload complete: N new workers are ready`",
+    "without_hints": "with a hint at what was meant",
 }
+# Lines of the error log that gunicorn has nothing like.
+_OWN_LINES = re.compile(
+    r"^(\[INFO\] Settings are read from .*"
+    r"|\[INFO\] Reload complete: \d+ new workers are ready"
+    r"|\[INFO\] Worker \(pid:<pid>\) asks for its successor"
+    r"|  It lived [\d.]+ s and used .*"
+    r"|  Unfinished in it: .*)\n?",
+    re.M,
+)
+# What is said behind gunicorn's words about an application that cannot be loaded.
+_HINTS = [
+    re.compile(r"(?<=\.) Its callables are: .*$", re.M),
+    re.compile(r"(?<=\.) '[^'\n]+' is an object of type '\w+'\.$", re.M),
+    re.compile(r": it is not in .*$", re.M),
+    re.compile(r" \(this is Python .*$", re.M),
+    re.compile(r"^Name a module and the application in it.*\n\(.* lists the options\.\)$", re.M),
+    re.compile(r" \(did you mean --.*\?\)$", re.M),
+]
 
 
 @dataclass(frozen=True)
@@ -33,6 +53,12 @@ class Run:
     ports: tuple[int, ...] = ()
 
 
+_TRACEBACK = "Traceback (most recent call last)"
+_CHAINED = (
+    "During handling of the above exception, another exception occurred:",
+    "The above exception was the direct cause of the following exception:",
+)
+_LOADING = "Error while loading the application:"
 _LOG_LINE = re.compile(
     r"^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}\] \[(?P<pid>\d+)\] \[(?P<level>[A-Z]+)\] ?"
 )
@@ -43,6 +69,8 @@ _HTTP_DATE = re.compile(
 _PIDS = [
     (re.compile(r"(?i)\bpid: ?\d+"), "pid:<pid>"),
     (re.compile(r"\bPID \d+"), "PID <pid>"),
+    (re.compile(r"\b([Bb]y|from) process \d+"), r"\1 process <pid>"),
+    (re.compile(r"\b127\.0\.0\.1:\d{4,5}\b"), "127.0.0.1:<port>"),
     (re.compile(r"(Listening at: .*) \(\d+\)$", re.M), r"\1 (<pid>)"),
     (re.compile(r"<Worker \d+>"), "<Worker <pid>>"),
     (re.compile(r"(?m)^<\d+>"), "<pid>"),
@@ -111,23 +139,55 @@ def without_modules(text: str) -> str:
 
 
 def without_frames(text: str) -> str:
-    """Tracebacks without their frames: the two programs' own differ; the last line stays."""
+    """Tracebacks without their frames, and of a chain of exceptions the last alone."""
     kept: list[str] = []
     inside = False
     for line in text.splitlines():
-        if line.startswith("Traceback (most recent call last):"):
+        if line.startswith((_TRACEBACK, '  File "')):
             inside = True
+        elif (inside and line.startswith(" ")) or line in _CHAINED:
+            continue
+        else:
+            inside = False
+        if line.startswith(_TRACEBACK) or not inside:
             kept.append(line)
-        elif not (inside and line.startswith(" ")):
-            inside = inside and line.startswith("During handling")
-            kept.append(line)
-    return "\n".join(kept)
+    return "\n".join(_last_of_chains(kept))
+
+
+def _last_of_chains(lines: list[str]) -> list[str]:
+    """Without what stands before the next traceback of one chain: a traceback and its message."""
+    kept: list[str] = []
+    for line in lines:
+        chained = line.startswith(_TRACEBACK) and len(kept) > 1 and kept[-2].startswith(_TRACEBACK)
+        if chained:
+            del kept[-2:]
+        kept.append(line)
+    return kept
+
+
+def without_own_lines(text: str) -> str:
+    """Without the lines that only Winghorn has, about settings, reloads and dead workers."""
+    return _OWN_LINES.sub("", text)
+
+
+def without_hints(text: str) -> str:
+    """Messages about the application's name, as bare as they can be."""
+    for pattern in _HINTS:
+        text = pattern.sub("", text)
+    text = re.sub(
+        rf"^{_TRACEBACK}.*\n(?:<product>\.AppImportError|ImportError): ", "", text, flags=re.M
+    )
+    if _LOADING in text:
+        text = re.sub(rf"^{_TRACEBACK}.*\n", "", text, flags=re.M)
+    return text
 
 
 def program_text(text: str, run: Run) -> str:
     """What a program printed that is not the log."""
-    text = without_frames(numbers(names(text, run), run))
-    return without_blank_lines(without_value_line(without_origin(without_modules(text))))
+    text = without_blank_lines(without_frames(numbers(names(text, run), run)))
+    for normaliser in (without_modules, without_origin, without_value_line, without_own_lines):
+        text = normaliser(text)
+    return without_blank_lines(without_hints(text))
 
 
 @dataclass(frozen=True)

@@ -161,9 +161,9 @@ def trace(name, *more):
 
 ready = post_worker_init
 
-def on_starting(server): trace("on_starting", server.num_workers, len(server.LISTENERS))
-def on_reload(server): trace("on_reload", server.num_workers, len(server.LISTENERS))
-def when_ready(server): trace("when_ready", len(server.LISTENERS), len(server.WORKERS), server.pid == os.getpid())
+def on_starting(server): trace("on_starting", server.num_workers)
+def on_reload(server): trace("on_reload", server.num_workers)
+def when_ready(server): trace("when_ready", len(server.WORKERS), server.pid == os.getpid())
 def pre_fork(server, worker): trace("pre_fork", worker.age, worker.pid, server.num_workers, worker.booted)
 def post_fork(server, worker): trace("post_fork", worker.age, worker.pid == os.getpid(), worker.ppid == ARBITER, worker.timeout)
 def post_worker_init(worker):
@@ -228,15 +228,22 @@ def _hooks() -> list[Scenario]:
         run("hooks: post_request with three", "4", UP, GET, file="def post_request(worker, req, environ):\n    open('trace', 'a').write(environ['PATH_INFO'])\n", compare=("exit", "trace")),
         run("hooks: post_request with two", "4", UP, GET, file="def post_request(worker, req):\n    open('trace', 'a').write(req.path)\n", compare=("exit", "trace")),
         run("hooks: by import", "4", UP, file="when_ready = 'hook_module.ready'\n", files={"hook_module.py": "def ready(server):\n    open('trace', 'a').write('ready')\n"}, compare=("exit", "trace")),
+        run("hooks: server.LISTENERS", "4", UP, file=LISTENERS, compare=("exit", "trace")),
         run("hooks: cfg", "4", UP, file=CFG, compare=("exit", "trace")),
         run("hooks: log", "4", UP, file=LOG_HOOK),
     ]  # fmt: skip
 
 
+LISTENERS = """
+def when_ready(server):
+    with open("trace", "a") as file:
+        for listener in server.LISTENERS:
+            file.write(f"{listener} {listener.getsockname()[0]} {listener.fileno() > 2}\\n")
+"""
 CFG = """
 def when_ready(server):
     cfg = server.cfg
-    seen = [cfg.workers, cfg.bind, cfg.uid, cfg.gid, cfg.env, cfg.is_ssl, cfg.worker_class_str]
+    seen = [cfg.workers, cfg.bind, cfg.uid, cfg.gid, cfg.env, bool(cfg.is_ssl), cfg.worker_class_str]
     seen += [cfg.proc_name, cfg.settings["workers"].get(), cfg.sendfile, cfg.threads]
     for bad in (lambda: cfg.no_such, lambda: setattr(cfg, "workers", 2)):
         try:
