@@ -86,6 +86,12 @@ class Config:
         return self._resolved().proc_name
 
     @property
+    def sendfile(self) -> bool:
+        """Whether files may be sent by sendfile; it is off only where somebody has said so."""
+        value = self.settings["sendfile"].value
+        return True if value is None else bool(value)
+
+    @property
     def env(self) -> dict[str, str]:
         """raw_env, taken apart."""
         return self._resolved().environment
@@ -132,7 +138,7 @@ def _function(value: object, row: SettingRow) -> object:
     try:
         found = _import(value) if isinstance(value, str) else value
         if not callable(found):
-            raise TypeError(f"Value is not callable: {value}")
+            raise TypeError(f"Value is not callable: {found}")
         _check_arity(found, row)
     except Exception as error:
         return error

@@ -44,7 +44,9 @@ class Difference:
 
     def covers(self, scenario: str, part: str) -> bool:
         """Whether it speaks of this part of this scenario."""
-        return part in self.parts and fnmatchcase(scenario, self.scenario)
+        return any(fnmatchcase(part, p) for p in self.parts) and fnmatchcase(
+            scenario, self.scenario
+        )
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ class Run:
 
 
 _TRACEBACK = "Traceback (most recent call last)"
+_HEAD = re.escape(_TRACEBACK) + r".*\n"
 _CHAINED = (
     "During handling of the above exception, another exception occurred:",
     "The above exception was the direct cause of the following exception:",
@@ -73,7 +74,7 @@ _PIDS = [
     (re.compile(r"\b127\.0\.0\.1:\d{4,5}\b"), "127.0.0.1:<port>"),
     (re.compile(r"(Listening at: .*) \(\d+\)$", re.M), r"\1 (<pid>)"),
     (re.compile(r"<Worker \d+>"), "<Worker <pid>>"),
-    (re.compile(r"(?m)^<\d+>"), "<pid>"),
+    (re.compile(r"<\d+>"), "<pid>"),
 ]
 _ORIGIN = re.compile(r" \((?:setting '|from )[^\n]*\)$", re.M)
 _VALUE_LINE = re.compile(r"^Invalid value for [a-z_]+:.*\n", re.M)
@@ -174,17 +175,13 @@ def without_hints(text: str) -> str:
     """Messages about the application's name, as bare as they can be."""
     for pattern in _HINTS:
         text = pattern.sub("", text)
-    text = re.sub(
-        rf"^{_TRACEBACK}.*\n(?:<product>\.AppImportError|ImportError): ", "", text, flags=re.M
-    )
-    if _LOADING in text:
-        text = re.sub(rf"^{_TRACEBACK}.*\n", "", text, flags=re.M)
-    return text
+    text = re.sub(rf"^{_HEAD}(?:<product>\.AppImportError|ImportError): ", "", text, flags=re.M)
+    return re.sub(rf"^{_HEAD}", "", text, flags=re.M) if _LOADING in text else text
 
 
 def program_text(text: str, run: Run) -> str:
     """What a program printed that is not the log."""
-    text = without_blank_lines(without_frames(numbers(names(text, run), run)))
+    text = without_frames(without_blank_lines(numbers(names(text, run), run)))
     for normaliser in (without_modules, without_origin, without_value_line, without_own_lines):
         text = normaliser(text)
     return without_blank_lines(without_hints(text))

@@ -260,7 +260,8 @@ def _group(group: Group, product: Product, version: str, folder: Path) -> Observ
                 found[name] = {"failure": f"{type(error).__name__}: {error}"}
                 if not program.running():
                     break
-        program.signal(SIGTERM)
+        if program.running():
+            program.signal(SIGTERM)
         with suppress(AssertionError):
             program.wait()
     return found
@@ -279,7 +280,7 @@ def _exchange(exchange: Exchange, program: Program, run: Run) -> dict[str, str]:
                 connection.socket.shutdown(socket.SHUT_WR)
             head = data.partition(b" ")[0].decode("latin-1")
             text = normalise.names(normalise.without_own_keys(connection.read(head)), here)
-            text = normalise.numbers(text, here)
+            text = normalise.numbers(text, here).rstrip()
             parts["reply" if number == 0 else f"reply {number}"] = text
         parts["then"] = connection.ended()
     finally:

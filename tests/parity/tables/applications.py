@@ -92,7 +92,6 @@ STARTED = [
     "broken_import:app",
     "broken_syntax:app",
     "broken_raise:app",
-    "broken_exit:app",
     "app.py:app",
 ]
 SERVED = ["app", "app:application", "app:factory('me', loud=True)", "app:Holder"]
