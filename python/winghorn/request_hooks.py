@@ -58,20 +58,20 @@ class Request:
 
 
 class Response:
-    """What was answered, as hooks see it."""
+    """What was answered, as hooks see it; `status` is None if the application gave none."""
 
-    def __init__(self, req: Request, status: str, headers: Headers, sent: int) -> None:
+    def __init__(self, req: Request, status: str | None, headers: Headers, sent: int) -> None:
         self.req = req
         self.cfg = req.cfg
         self.status = status
         self.headers = headers
         self.sent = sent
-        self.headers_sent = True
+        self.headers_sent = status is not None
 
     @property
-    def status_code(self) -> int:
+    def status_code(self) -> int | None:
         """The status as a number."""
-        return int(self.status[:3])
+        return None if self.status is None else int(self.status[:3])
 
 
 class RequestHooks:
@@ -90,13 +90,14 @@ class RequestHooks:
         req = Request(environ, self._worker.cfg, self._number)
         if self._pre_request is not None:
             self._pre_request(self._worker, req)
+        self._worker.begun += 1
         return req
 
     def after(self, req: Request, environ: Environ, status: Any, headers: Any, sent: int) -> None:
         """After the answer; `status` is None when the application gave none. Never raises."""
         if self._post_request is None:
             return
-        resp = None if status is None else Response(req, status, list(headers), sent)
+        resp = Response(req, status, list(headers or ()), sent)
         arguments = (self._worker, req, environ, resp)[: self._arguments]
         try:
             self._post_request(*arguments)

@@ -48,11 +48,13 @@ class Worker:
         self.alive = True
         self.wsgi: app_loader.Application | None = None
         self.reloader: Reloader | None = None
+        self.begun = 0  # requests that request hooks have seen begin
 
     @property
     def nr(self) -> int:
         """How many requests it has answered."""
-        return sum(row["requests"] for row in _core.status() if row["pid"] == self.pid)
+        counted = sum(row["requests"] for row in _core.status() if row["pid"] == self.pid)
+        return max(counted, self.begun)
 
     def __str__(self) -> str:
         return f"<Worker {self.pid}>"
@@ -186,12 +188,12 @@ class Server:
         """Import the application. Raises BootError, or what post_worker_init raises."""
         worker = self._self()
         worker.wsgi = self._load_application(settings)
-        worker.booted = True
         if worker.cfg.reload:
             self._watch_files(settings)
         hook = worker.cfg.post_worker_init
         if hook is not None:
             hook(worker)
+        worker.booted = True
         return worker.wsgi
 
     def _watch_files(self, settings: Settings) -> None:

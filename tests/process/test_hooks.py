@@ -92,7 +92,7 @@ def test_every_hook_in_its_process_and_order(
         "when_ready arbiter 1",
         "pre_fork arbiter [booting] 1",
         "post_fork worker True False",
-        "post_worker_init worker True True",
+        "post_worker_init worker False True",
         "pre_request worker GET /hello?a=1 /hello a=1",
         "post_request worker GET /hello 200 OK 200 6",
     ]
