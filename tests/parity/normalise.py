@@ -71,7 +71,7 @@ _PIDS = [
     (re.compile(r"(?i)\bpid: ?\d+"), "pid:<pid>"),
     (re.compile(r"\bPID \d+"), "PID <pid>"),
     (re.compile(r"\b([Bb]y|from) process \d+"), r"\1 process <pid>"),
-    (re.compile(r"\b127\.0\.0\.1:\d{4,5}\b"), "127.0.0.1:<port>"),
+    (re.compile(r"\b127\.0\.0\.(\d):\d{4,5}\b"), r"127.0.0.\1:<port>"),
     (re.compile(r"(Listening at: .*) \(\d+\)$", re.M), r"\1 (<pid>)"),
     (re.compile(r"<Worker \d+>"), "<Worker <pid>>"),
     (re.compile(r"<\d+>"), "<pid>"),

@@ -20,8 +20,9 @@ from signal import SIGTERM
 from tests.parity import normalise
 from tests.parity.normalise import Run
 from tests.parity.products import HERE, Product
-from tests.parity.program import READY, Program
+from tests.parity.program import PATIENCE, READY, Program
 from tests.parity.scenario import (
+    AskUntil,
     Exchange,
     Finish,
     Get,
@@ -41,6 +42,7 @@ from tests.parity.scenario import (
     Write,
 )
 from tests.parity.wire import Connection
+from tests.support.waiting import wait_until
 
 APPS = HERE / "apps"
 FOLDER_NAME = "work"
@@ -118,7 +120,10 @@ def _scenario(scenario: Scenario, product: Product, version: str, folder: Path) 
             "trace": _trace(folder, run),
         }
         parts = {name: text for name, text in parts.items() if name in scenario.compare}
-        seen = {name: normalise.program_text(text, run) for name, text in served.seen.items()}
+        seen = {
+            name: normalise.program_text(normalise.without_own_keys(text), run)
+            for name, text in served.seen.items()
+        }
         return parts | seen
 
 
@@ -162,6 +167,7 @@ class _Served:
     def _step(self, number: int, step: Step) -> None:
         doers: dict[type, Callable[[int, Step], None]] = {
             Get: self._get,
+            AskUntil: self._ask_until,
             Start: self._start,
             Finish: self._finish,
             Look: self._look,
@@ -201,6 +207,20 @@ class _Served:
             self.seen[f"reply {number}"] = connection.exchange(_get(step.path))
         finally:
             connection.close()
+
+    def _ask_until(self, number: int, step: Step) -> None:
+        assert isinstance(step, AskUntil)
+        file = self.folder / step.name
+
+        def written() -> bool:
+            connection = self._connection()
+            try:
+                connection.exchange(_get(step.path))
+            finally:
+                connection.close()
+            return file.exists() and re.search(step.text, file.read_text()) is not None
+
+        wait_until(written, lambda: f"{step.text} in {step.name}:\n{self.program.err}", PATIENCE)
 
     def _start(self, number: int, step: Step) -> None:
         assert isinstance(step, Start)

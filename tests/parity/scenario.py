@@ -59,6 +59,15 @@ class WaitFile:
 
 
 @dataclass(frozen=True)
+class AskUntil:
+    """Requests `path` until a line of a file of the folder matches `text`; no reply is compared."""
+
+    path: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
 class WaitWorkers:
     """Until exactly so many workers live, and so many have been ready since the start."""
 
@@ -96,6 +105,7 @@ class WaitExit:
 
 Step = (
     Get
+    | AskUntil
     | Start
     | Finish
     | Signal

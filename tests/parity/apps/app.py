@@ -267,7 +267,7 @@ def kill_self(environ: Environ, start_response: StartResponse) -> Iterable[bytes
 
 
 def variable(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    return plain(start_response, repr(os.environ.get(environ["QUERY_STRING"])))
+    return plain(start_response, repr(os.environ.get(environ["QUERY_STRING"])).ljust(100))
 
 
 def where(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -127,16 +127,16 @@ def jobs() -> list[Job]:
         found.append(Scenario(f"start: {name}", "2.3", BIND, files=files, compare=LOGS))
     return [
         *found,
-        Scenario("serve: wsgi_app in the file", "2.1", (), None, steps=(Get("/empty"),),
+        Scenario("serve: wsgi_app in the file", "2.1", (), None, compare=LOGS, steps=(Get("/empty"),),
                  files={"gunicorn.conf.py": "wsgi_app = 'app:app'\n"}, settings=("wsgi_app",)),
         Scenario("serve: the command line before wsgi_app", "2.1", (), "app:factory('line')",
-                 steps=(Get("/"),), files={"gunicorn.conf.py": "wsgi_app = 'app:app'\n"}),
-        Scenario("serve: below chdir", "2.1", ("--chdir", "below"), "inner:app", steps=(Get("/"),),
+                 compare=LOGS, steps=(Get("/"),), files={"gunicorn.conf.py": "wsgi_app = 'app:app'\n"}),
+        Scenario("serve: below chdir", "2.1", ("--chdir", "below"), "inner:app", compare=LOGS, steps=(Get("/"),),
                  files={"below/inner.py": "from app import app\n"}, settings=("chdir",)),
         Scenario("serve: on pythonpath", "2.1", ("--pythonpath", "lib, more"), "inner:app",
-                 steps=(Get("/empty"),), files={"lib/inner.py": "from app import app\n"},
+                 compare=LOGS, steps=(Get("/empty"),), files={"lib/inner.py": "from app import app\n"},
                  settings=("pythonpath",)),
-        Scenario("serve: where it runs", "2.1", (), steps=(Get("/where"),)),
-        Scenario("serve: where it runs, chdir", "2.1", ("--chdir", "below"), steps=(Get("/where"),),
+        Scenario("serve: where it runs", "2.1", (), compare=LOGS, steps=(Get("/where"),)),
+        Scenario("serve: where it runs, chdir", "2.1", ("--chdir", "below"), compare=LOGS, steps=(Get("/where"),),
                  files={"below/x": ""}),
     ]  # fmt: skip

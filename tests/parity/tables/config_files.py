@@ -62,7 +62,7 @@ VALUES: dict[str, list[str]] = {
         "reload = 0",
         "reload = None",
         "reload = []",
-        "capture_output = 'true'",
+        "strip_header_spaces = 'true'",
         "permit_obsolete_folding = 'on'",
         "casefold_http_method = True",
         "sendfile = False",
@@ -331,7 +331,7 @@ def _places() -> list[Scenario]:
         row("chdir in it", "chdir = 'below'", lines=("chdir",), more={"below/app.py": "def app(e, s): pass"}),
         row("chdir in it that is not there", "chdir = 'missing'", lines=("chdir",)),
         row("prints", "print('hello from the file')", lines=("hello", "workers")),
-        row("sets a flag that has no negative form", "sendfile = False\ncapture_output = True", lines=("sendfile", "capture_output")),
+        row("sets a flag that has no negative form", "sendfile = False\ncasefold_http_method = True", lines=("sendfile", "casefold_http_method")),
     ]  # fmt: skip
 
 

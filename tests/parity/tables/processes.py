@@ -7,6 +7,7 @@ import signal
 from signal import SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTTIN, SIGTTOU, SIGUSR1, SIGWINCH
 
 from tests.parity.scenario import (
+    AskUntil,
     Finish,
     Get,
     Job,
@@ -94,7 +95,7 @@ def _signals() -> list[Scenario]:
         run("no workers", "3.5", WaitLog("Using worker"), args=("-w", "0")),
         run("no workers, then one", "3.6", WaitLog("Using worker"), Signal(SIGTTIN), UP, GET, args=("-w", "0")),
         run("USR1", "9.1", UP, Move("error.log", "error.old"), Signal(SIGUSR1), WaitFile("error.log"), Signal(SIGTTOU), WaitFile("error.log", "Handling signal: ttou"), args=("--error-logfile", "error.log"), settings=("errorlog",)),
-        run("USR1, access log", "9.1", UP, GET, WaitFile("access.log", "GET"), Move("access.log", "access.old"), Signal(SIGUSR1), WaitFile("access.log", "", 1), GET, WaitFile("access.log", "GET"), args=("--access-logfile", "access.log"), settings=("accesslog",)),
+        run("USR1, access log", "9.1", UP, GET, WaitFile("access.log", "GET"), Move("access.log", "access.old"), Signal(SIGUSR1), AskUntil("/empty", "access.log", "GET"), args=("--access-logfile", "access.log"), settings=("accesslog",)),
     ]  # fmt: skip
 
 
@@ -312,7 +313,8 @@ def _pid_files() -> list[Scenario]:
 
 def _listening() -> list[Scenario]:
     return [
-        run("listen: two addresses", "3.2", UP, GET, args=("--bind", "127.0.0.1:0")),
+        run("listen: two addresses", "3.2", UP, GET, args=("--bind", "127.0.0.2:0")),
+        run("listen: the same address twice", "3.2", UP, GET, args=("--bind", "127.0.0.1:0")),
         run("listen: unix besides", "3.2", UP, Look("server.sock"), GET, args=("--bind", "unix:server.sock"), settings=("bind",)),
         run("listen: unix, gone afterwards", "3.2", UP, Signal(SIGTERM), WaitExit(), Look("server.sock"), args=("--bind", "unix:server.sock")),
         run("listen: unix with umask", "3.2", UP, Look("server.sock"), args=("--bind", "unix:server.sock", "--umask", "0077"), settings=("umask",)),

@@ -483,7 +483,10 @@ ACCESS: list[tuple[str, str]] = [
     ("time", "%(t)s"),
     ("header in", "%({host}i)s %({X-Two}i)s %({x-missing}i)s"),
     ("header out", "%({content-type}o)s %({X-A}o)s %({server}o)s %({date}o)s %({x-missing}o)s"),
-    ("environ", "%({path_info}e)s %({SERVER_PROTOCOL}e)s %({wsgi.url_scheme}e)s %({missing}e)s"),
+    (
+        "environ",
+        "%({raw_uri}e)s %({REMOTE_ADDR}e)s %({SERVER_PROTOCOL}e)s %({wsgi.url_scheme}e)s %({missing}e)s",
+    ),
     ("unknown atoms", "%(x)s %(hh)s %({a}z)s"),
     ("percent", "100%% %(s)s"),
     ("numbers", "%(T)d %(B)05d"),
@@ -610,6 +613,16 @@ def jobs() -> list[Job]:
             name, exchanges(section, rows), args, files=SETTINGS, settings=(setting,), logs=True
         )
         found.append(group)
+    path = ("--access-logformat", "%({path_info}e)s @%(U)s?%(q)s")
+    found.append(
+        Group(
+            "access log, path of the environ",
+            exchanges("9.2", LOGGED[1:2]),
+            path,
+            files=SETTINGS,
+            logs=True,
+        )
+    )
     for name, form in ACCESS:
         # What stands behind the @ tells the mark of one exchange from those of others.
         args = ("--access-logformat", f"{form} @%(U)s?%(q)s") if form else ()
