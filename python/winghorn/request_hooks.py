@@ -74,12 +74,17 @@ class Response:
         return None if self.status is None else int(self.status[:3])
 
 
+def log_request(worker: Worker, req: Request) -> None:
+    """What pre_request is by default."""
+    worker.log.debug("%s %s", req.method, req.path)
+
+
 class RequestHooks:
     """Calls the two hooks of one worker; the engine calls before() and after()."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self._pre_request: Hook | None = worker.cfg.pre_request
+        self._pre_request: Hook = worker.cfg.pre_request or log_request
         self._post_request: Hook | None = worker.cfg.post_request
         self._arguments = positional_count(self._post_request) if self._post_request else 0
         self._number = 0
@@ -88,8 +93,7 @@ class RequestHooks:
         """Before the application: what pre_request raises is the application's error."""
         self._number += 1
         req = Request(environ, self._worker.cfg, self._number)
-        if self._pre_request is not None:
-            self._pre_request(self._worker, req)
+        self._pre_request(self._worker, req)
         self._worker.begun += 1
         return req
 

@@ -8,6 +8,7 @@ the server goes on. A worker has a copy of all this from the moment it was forke
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -134,6 +135,9 @@ class Server:
     def starting(self) -> bool:
         """Before sockets are opened. False: a hook has stopped the start."""
         self.pid = os.getpid()
+        if self.log.error_log.isEnabledFor(logging.DEBUG):
+            lines = (f"  {name}: {setting.value}" for name, setting in self.cfg.settings.items())
+            self.log.debug("%s", "\n".join(("Current configuration:", *lines)))
         if self.cfg.reload:
             self.log.warning("Reloader is on. Use in development only!")
         return self._run("on_starting", self)
@@ -211,10 +215,11 @@ class Server:
 
     def request_hooks(self) -> RequestHooks | None:
         """What is called around each request; None when there is nothing to call."""
-        cfg = self._self().cfg
-        if cfg.pre_request is None and cfg.post_request is None:
+        worker = self._self()
+        hooks = (worker.cfg.pre_request, worker.cfg.post_request)
+        if hooks == (None, None) and not self.log.error_log.isEnabledFor(logging.DEBUG):
             return None
-        return RequestHooks(self._self())
+        return RequestHooks(worker)
 
     def leave_worker(self, quickly: bool, aborted: bool) -> None:
         """The last Python of a worker; called once."""
