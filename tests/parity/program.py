@@ -24,6 +24,7 @@ from tests.support.waiting import wait_until
 PATIENCE = 12.0
 READY = "ready"
 _LISTENING = "0A"
+_LOOPBACK = "0100007F"  # 127.0.0.1 as /proc/net/tcp has it
 
 
 class Program:
@@ -108,7 +109,7 @@ class Program:
     # ---- what it has ----
 
     def port(self) -> int:
-        """The first TCP port it listens at, whatever it logs of it."""
+        """The first port of 127.0.0.1 it listens at, whatever it logs of it."""
         return int(
             wait_until(self._listening, lambda: f"it listens; it said:\n{self.err}", PATIENCE)[0]
         )
@@ -125,7 +126,7 @@ class Program:
         return sorted(
             int(row[1].partition(":")[2], 16)
             for row in rows
-            if row[3] == _LISTENING and row[9] in inodes
+            if row[3] == _LISTENING and row[9] in inodes and row[1].startswith(_LOOPBACK)
         )
 
     def connect(self) -> socket.socket:

@@ -22,7 +22,7 @@ SECTIONS = {
     "9": "Logs",
     "11": "Reloader",
 }
-_MOST_LINES = 24
+_MOST_LINES = 40
 
 
 @dataclass
@@ -81,7 +81,7 @@ def judge_all(
 def details(verdict: Verdict) -> str:
     """The difference of one scenario, as a diff for each part that nothing explains."""
     lines = [f"{verdict.name}  ({verdict.section})"]
-    lines += [f"  bug: {entry.words}" for entry in verdict.documented if entry.bug]
+    lines += sorted({f"  bug: {entry.words}" for entry in verdict.documented if entry.bug})
     for part in verdict.unexplained:
         theirs, ours = verdict.differing[part]
         diff = difflib.unified_diff(
