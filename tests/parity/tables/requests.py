@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tests.parity.scenario import Exchange, Group, Job
+from tests.support import uwsgi
 
 SETTINGS = {
     # No connection is kept: so does gunicorn's sync worker, and the logs come in one order.
@@ -474,6 +475,28 @@ LENIENT: list[tuple[str, str, tuple[str, ...], list[Row]]] = [
     ]),
 ]  # fmt: skip
 
+# Packets of the uwsgi protocol, as nginx sends them; their replies are those of HTTP.
+UWSGI: list[Row] = [
+    ("GET", uwsgi.get("/environ")),
+    ("query", uwsgi.get("/environ?a=1&b=%20")),
+    ("HEAD", uwsgi.get("/empty", method="HEAD")),
+    ("field", uwsgi.get("/environ", ("HTTP_HOST", "test"), ("HTTP_X_TWO", "a"))),
+    ("content type", uwsgi.get("/environ", ("CONTENT_TYPE", "text/plain"))),
+    ("https", uwsgi.get("/environ", ("HTTPS", "on"))),
+    ("POST", uwsgi.post("/body", b"hello")),
+    ("POST of nothing", uwsgi.post("/body", b"")),
+    ("streamed", uwsgi.get("/streamed")),
+    ("raises", uwsgi.get("/raises")),
+    ("script name", uwsgi.get("/environ", ("SCRIPT_NAME", "/shop"))),
+    ("client's address", uwsgi.get("/environ", ("REMOTE_ADDR", "10.0.0.1"))),
+    ("variable of one's own", uwsgi.get("/environ", ("SHOP", "a"))),
+    ("percent in the path", uwsgi.packet([("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/a%2520b"), ("PATH_INFO", "/a%20b")])),
+    ("no method", uwsgi.packet([("REQUEST_URI", "/environ"), ("PATH_INFO", "/environ")])),
+    ("length that is no number", uwsgi.get("/body", ("CONTENT_LENGTH", "x"))),
+    ("other modifier", uwsgi.packet_of(b"", 5)),
+    ("a variable that is cut", uwsgi.packet_of(b"\5\0ab")),
+]  # fmt: skip
+
 ACCESS: list[tuple[str, str]] = [
     ("default", ""),
     (
@@ -604,6 +627,8 @@ def jobs() -> list[Job]:
             exchanges("5.1", [("environ", request()), ("raises", request("/raises"))]),
             ("--threads", "2", "--keep-alive", "0"),
         ),
+        Group("uwsgi", exchanges("6.4", UWSGI), ("--protocol", "uwsgi"), files=SETTINGS, settings=("protocol",)),
+        Group("uwsgi from elsewhere", exchanges("6.4", UWSGI[:1]), ("--protocol", "uwsgi", "--uwsgi-allow-from", "10.0.0.1"), files=SETTINGS, settings=("uwsgi_allow_ips",)),
         Group("without sendfile", exchanges("5.4", [("file", request("/file?2,5"))]), ("--no-sendfile",),
               files=SETTINGS, settings=("sendfile",)),
     ]  # fmt: skip
