@@ -6,6 +6,7 @@
 # make lint     formatting, clang-tidy, ruff, mypy, layers, symbols
 # make format   let clang-format and ruff lay the code out
 # make bench    measure against the peers
+# make parity   the same scenarios with gunicorn's newest release and with Winghorn, compared
 # make fuzz     feed the parsers what nobody would send, each target for SECONDS
 # make rebuild  only build (seconds after an edit)
 # make fresh    the README's commands in a bare Debian (as root)
@@ -23,7 +24,7 @@ CTEST  = ctest --test-dir build/dev --output-on-failure --no-tests=error -j 2
 PYTEST = $(PYTHON_IN_VENV) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check lint format bench fuzz rebuild fresh clean
+.PHONY: help serve test check lint format bench parity fuzz rebuild fresh clean
 
 help:
 	@sed -n 's/^# \(make \)/\1/p' Makefile
@@ -67,6 +68,11 @@ bench:
 	@$(PYTHON_IN_VENV) bench/run.py
 	@$(PYTHON_IN_VENV) bench/queueing.py
 	@$(PYTHON_IN_VENV) bench/parser.py
+
+parity:
+	@tools/setup serve
+	@tools/build _core
+	@$(PYTHON_IN_VENV) -m tests.parity
 
 fuzz:
 	@tools/setup fuzz

@@ -121,6 +121,8 @@ def serve(server: Server) -> int:
     # The arbiter has a handler of its own. What stands behind it counts once it is done: a second
     # Ctrl-C must not turn a stop that went well into a death by signal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Applications and what they start may look at it, as under gunicorn.
+    os.environ["SERVER_SOFTWARE"] = f"winghorn/{_core.__version__}"
     return _core.serve(server)
 
 

@@ -116,8 +116,9 @@ class Config:
 
     @property
     def sendfile(self) -> bool:
-        """Whether files may go out by sendfile."""
-        return self.settings["sendfile"].value is not False
+        """Whether files may be sent by sendfile; off only where somebody has said so."""
+        value = self.settings["sendfile"].value
+        return True if value is None else bool(value)
 
     @property
     def paste_global_conf(self) -> dict[str, str] | None:
@@ -229,7 +230,7 @@ def _function(value: object, row: SettingRow) -> object:
     try:
         found = _import(value) if isinstance(value, str) else value
         if not callable(found):
-            raise TypeError(f"Value is not callable: {value}")
+            raise TypeError(f"Value is not callable: {found}")
         _check_arity(found, row)
     except Exception as error:
         return error

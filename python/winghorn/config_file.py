@@ -52,9 +52,10 @@ def read(location: str, directory: str, whence: str) -> ConfigFile:
     if location.startswith("python:"):
         module = _import(location.removeprefix("python:"))
     else:
-        path = Path(directory) / location.removeprefix("file:")
+        name = location.removeprefix("file:")
+        path = Path(directory) / name
         if not path.is_file():
-            raise SettingsError(f"{location!r} doesn't exist (setting 'config', from {whence})")
+            raise SettingsError(f"{name!r} doesn't exist (setting 'config', from {whence})")
         if path.suffix not in {".py", ".pyc"}:
             warnings.append(f"config file {location!r} has no Python extension (.py)")
         module = _execute(path, location)

@@ -60,20 +60,25 @@ class Request:
 
 
 class Response:
-    """What was answered, as hooks see it."""
+    """What was answered, as hooks see it; `status` is None if the application gave none."""
 
-    def __init__(self, req: Request, status: str, headers: Headers, sent: int) -> None:
+    def __init__(self, req: Request, status: str | None, headers: Headers, sent: int) -> None:
         self.req = req
         self.cfg = req.cfg
         self.status = status
         self.headers = headers
         self.sent = sent
-        self.headers_sent = True
+        self.headers_sent = status is not None
 
     @property
-    def status_code(self) -> int:
+    def status_code(self) -> int | None:
         """The status as a number."""
-        return int(self.status[:3])
+        return None if self.status is None else int(self.status[:3])
+
+
+def log_request(worker: Worker, req: Request) -> None:
+    """What pre_request is by default."""
+    worker.log.debug("%s %s", req.method, req.path)
 
 
 class RequestHooks:
@@ -81,7 +86,7 @@ class RequestHooks:
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self._pre_request: Hook | None = worker.cfg.pre_request
+        self._pre_request: Hook = worker.cfg.pre_request or log_request
         self._post_request: Hook | None = worker.cfg.post_request
         self._arguments = positional_count(self._post_request) if self._post_request else 0
         self._number = 0
@@ -90,15 +95,15 @@ class RequestHooks:
         """Before the application: what pre_request raises is the application's error."""
         self._number += 1
         req = Request(environ, self._worker.cfg, self._number)
-        if self._pre_request is not None:
-            self._pre_request(self._worker, req)
+        self._pre_request(self._worker, req)
+        self._worker.begun += 1
         return req
 
     def after(self, req: Request, environ: Environ, status: Any, headers: Any, sent: int) -> None:
         """After the answer; `status` is None when the application gave none. Never raises."""
         if self._post_request is None:
             return
-        resp = None if status is None else Response(req, status, list(headers), sent)
+        resp = Response(req, status, list(headers or ()), sent)
         arguments = (self._worker, req, environ, resp)[: self._arguments]
         try:
             self._post_request(*arguments)

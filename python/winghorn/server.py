@@ -8,6 +8,7 @@ the server goes on. A worker has a copy of all this from the moment it was forke
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -98,11 +99,13 @@ class Worker:
         self.alive = True
         self.wsgi: app_loader.Application | None = None
         self.reloader: Reloader | None = None
+        self.begun = 0  # requests that request hooks have seen begin
 
     @property
     def nr(self) -> int:
         """How many requests it has answered."""
-        return sum(row["requests"] for row in _core.status() if row["pid"] == self.pid)
+        counted = sum(row["requests"] for row in _core.status() if row["pid"] == self.pid)
+        return max(counted, self.begun)
 
     def __str__(self) -> str:
         return f"<Worker {self.pid}>"
@@ -200,6 +203,9 @@ class Server:
         for name in SUCCESSION_VARIABLES:  # C++ has read them
             os.environ.pop(name, None)
         self.pid = os.getpid()
+        if self.log.error_log.isEnabledFor(logging.DEBUG):
+            lines = (f"  {name}: {setting.value}" for name, setting in self.cfg.settings.items())
+            self.log.debug("%s", "\n".join(("Current configuration:", *lines)))
         if self.cfg.reload:
             self.log.warning("Reloader is on. Use in development only!")
         return self._run("on_starting", self)
@@ -275,12 +281,12 @@ class Server:
         """Import the application. Raises BootError, or what post_worker_init raises."""
         worker = self._self()
         worker.wsgi = self._preloaded or self._load_application(settings)
-        worker.booted = True
         if worker.cfg.reload:
             self._watch_files(settings)
         hook = worker.cfg.post_worker_init
         if hook is not None:
             hook(worker)
+        worker.booted = True
         return worker.wsgi
 
     def _watch_files(self, settings: Settings) -> None:
@@ -298,10 +304,11 @@ class Server:
 
     def request_hooks(self) -> RequestHooks | None:
         """What is called around each request; None when there is nothing to call."""
-        cfg = self._self().cfg
-        if cfg.pre_request is None and cfg.post_request is None:
+        worker = self._self()
+        hooks = (worker.cfg.pre_request, worker.cfg.post_request)
+        if hooks == (None, None) and not self.log.error_log.isEnabledFor(logging.DEBUG):
             return None
-        return RequestHooks(self._self())
+        return RequestHooks(worker)
 
     def leave_worker(self, quickly: bool, aborted: bool) -> None:
         """The last Python of a worker; called once."""

@@ -92,7 +92,7 @@ def test_every_hook_in_its_process_and_order(
         "when_ready arbiter 1",
         "pre_fork arbiter [booting] 1",
         "post_fork worker True False",
-        "post_worker_init worker True True",
+        "post_worker_init worker False True",
         "pre_request worker GET /hello?a=1 /hello a=1",
         "post_request worker GET /hello 200 OK 200 6",
     ]
@@ -266,3 +266,13 @@ def test_jitter_needs_no_limit(serve: Serve) -> None:
     for _ in range(20):
         assert ask(server.address, GET).status == 200
     assert server.workers() == first
+
+
+def test_debug_level_tells_configuration_and_requests(serve: Serve) -> None:
+    """What gunicorn says at level debug: every setting, and each request before it runs."""
+    server = serve("hello:app", "--log-level", "debug", workers=1)
+    server.wait_for_log(r"\[DEBUG\] Current configuration:")
+    server.wait_for_log(r"^  graceful_timeout: 30$")
+    request = b"GET /some/path?a=b HTTP/1.1\r\nHost: test\r\n\r\n"
+    assert ask(server.address, request).status == 200
+    server.wait_for_log(r"\[DEBUG\] GET /some/path$")

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+"""Every scenario there is, by theme."""
+
+from __future__ import annotations
+
+from tests.parity.scenario import Job
+from tests.parity.tables import applications, command_line, config_files, processes, requests
+
+THEMES = (command_line, config_files, applications, processes, requests)
+
+
+def all_jobs() -> list[Job]:
+    """All of them, in the order of the report."""
+    return [job for theme in THEMES for job in theme.jobs()]
