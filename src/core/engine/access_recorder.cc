@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/engine/access_recorder.h"
 
+#include "core/base/ascii.h"
 #include "core/http/grammar.h"
 #include "core/log/log.h"
 
@@ -42,6 +43,7 @@ class ExchangeFields final : public log::FieldSource {
     if (equals_ignoring_case(name, "request_method")) return head.method;
     if (equals_ignoring_case(name, "raw_uri")) return head.target;
     if (equals_ignoring_case(name, "query_string")) return head.query;
+    if (equals_ignoring_case(name, "path_info")) return percent_decoded(head.path, decoded_);
     if (equals_ignoring_case(name, "server_protocol")) return head.version;
     if (equals_ignoring_case(name, "wsgi.url_scheme")) return head.scheme;
     if (equals_ignoring_case(name, "remote_addr")) return exchange_.client().address;
@@ -71,6 +73,7 @@ class ExchangeFields final : public log::FieldSource {
   }
 
   const Exchange& exchange_;
+  mutable std::string decoded_;
 };
 
 }  // namespace

@@ -89,8 +89,9 @@ TEST_F(AccessRecorderTest, KnowsTheEnvironAsApplicationsDo) {
   EXPECT_EQ(
       line("%({REQUEST_METHOD}e)s %({RAW_URI}e)s %({QUERY_STRING}e)s %({SERVER_PROTOCOL}e)s "
            "%({wsgi.url_scheme}e)s %({REMOTE_ADDR}e)s %({REMOTE_PORT}e)s %({SERVER_NAME}e)s "
-           "%({SERVER_PORT}e)s %({HTTP_X_REAL_IP}e)s %({HTTP_USER_AGENT}e)s %({HTTP_X_REAL}e)s"),
-      "GET /a%20b?x=1 x=1 HTTP/1.1 https 192.0.2.7 4711 192.0.2.1 8000 10.9.8.7 last -\n");
+           "%({SERVER_PORT}e)s %({PATH_INFO}e)s %({HTTP_X_REAL_IP}e)s %({HTTP_USER_AGENT}e)s "
+           "%({HTTP_X_REAL}e)s"),
+      "GET /a%20b?x=1 x=1 HTTP/1.1 https 192.0.2.7 4711 192.0.2.1 8000 /a b 10.9.8.7 last -\n");
 }
 
 TEST_F(AccessRecorderTest, WithoutAFormatThereIsNoLine) { EXPECT_EQ(line(""), ""); }
