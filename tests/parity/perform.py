@@ -6,6 +6,7 @@ What it returns is normalised text; two programs that behave alike give the same
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 import socket
@@ -135,14 +136,17 @@ def _chosen(text: str, words: tuple[str, ...]) -> str:
 
 
 def _trace(folder: Path, run: Run) -> str:
-    """The lines of the file `trace`; those of workers, who write in no order, are sorted."""
+    """The lines of the file `trace`.
+
+    Those of workers, who write in no order, are sorted; so is what the arbiter says several times
+    on end, of workers that end at the same time.
+    """
     file = folder / "trace"
-    text = normalise.program_text(file.read_text(), run) if file.exists() else ""
-    return "\n".join(sorted(text.splitlines(), key=_by_worker))
-
-
-def _by_worker(line: str) -> str:
-    return line if line.startswith("worker ") else ""
+    lines = normalise.program_text(file.read_text(), run).splitlines() if file.exists() else []
+    workers = sorted(line for line in lines if line.startswith("worker "))
+    arbiter = [line for line in lines if not line.startswith("worker ")]
+    runs = itertools.groupby(arbiter, key=lambda line: line.split(" ")[:2])
+    return "\n".join([line for _, same in runs for line in sorted(same)] + workers)
 
 
 @dataclass

@@ -212,7 +212,7 @@ def _hooks() -> list[Scenario]:
         traced("a file", UP, Get("/file?2,5")),
         traced("two workers", TWO, args=("-w", "2")),
         traced("HUP", UP, Signal(SIGHUP), WaitFile("trace", "child_exit"), WaitWorkers(1, 2)),
-        traced("TTIN and TTOU", UP, Signal(SIGTTIN), TWO, Signal(SIGTTOU), WaitFile("trace", "child_exit")),
+        traced("TTIN and TTOU", UP, Signal(SIGTTIN), TWO, Signal(SIGUSR1), WaitLog("Handling signal: usr1"), Signal(SIGTTOU), WaitFile("trace", "child_exit")),
         traced("worker killed", UP, Signal(signal.SIGKILL, worker=True), WaitWorkers(1, 2)),
         traced("worker aborted", UP, Signal(signal.SIGABRT, worker=True), WaitWorkers(1, 2)),
         traced("worker interrupted", UP, Signal(SIGINT, worker=True), WaitWorkers(1, 2)),

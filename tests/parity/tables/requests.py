@@ -538,6 +538,7 @@ LOGGED: list[Row] = [
     ("bad length", request("/", "Content-Length: x")),
     ("HTTP/1.0", request("/empty", version="HTTP/1.0")),
     ("absolute", request("http://other.test/empty?a")),
+    ("script name", request("/shop/empty", "SCRIPT_NAME: /shop")),
 ]
 
 
@@ -638,7 +639,7 @@ def jobs() -> list[Job]:
             name, exchanges(section, rows), args, files=SETTINGS, settings=(setting,), logs=True
         )
         found.append(group)
-    path = ("--access-logformat", "%({path_info}e)s @%(U)s?%(q)s")
+    path = ("--access-logformat", "%({path_info}e)s @%(r)s")
     found.append(
         Group(
             "access log, path of the environ",
@@ -650,7 +651,7 @@ def jobs() -> list[Job]:
     )
     for name, form in ACCESS:
         # What stands behind the @ tells the mark of one exchange from those of others.
-        args = ("--access-logformat", f"{form} @%(U)s?%(q)s") if form else ()
+        args = ("--access-logformat", f"{form} @%(r)s") if form else ()
         settings = ("accesslog", "access_log_format")
         group = Group(
             f"access log, {name}",
