@@ -489,6 +489,9 @@ void point_out_contradictions(Checker& checker, const Settings& settings) {
         "from a zygote: leave out 'reuse_port', 'preload_app' or 'user'",
         "reuse_port");
   }
+  if (changes_user && settings.group == 0 && !checker.given("group")) {
+    checker.warn("workers of another 'user' keep the group root: set 'group' too");
+  }
   if (settings.max_requests == 0 && settings.max_requests_jitter > 0) {
     checker.warn("'max_requests_jitter' has no effect without 'max_requests'");
   }
