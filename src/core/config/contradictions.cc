@@ -35,8 +35,11 @@ class Finder {
  public:
   explicit Finder(const Settings& settings) : settings_(settings) {}
 
-  void look_at_processes() {
+  void look_at_processes(bool has_group) {
     const bool changes_user = settings_.user != ::geteuid();
+    if (changes_user && settings_.group == 0 && !has_group) {
+      warn("group", "workers of another 'user' keep the group root: set 'group' too");
+    }
     if (settings_.reuse_port && settings_.preload_app && changes_user) {
       found_.push_back({"reuse_port",
                         "a worker that was forked from a zygote has not the rights to sockets of "
@@ -98,7 +101,7 @@ class Finder {
 std::vector<Contradiction> contradictions(
     const Settings& settings, const std::function<bool(std::string_view name)>& is_given) {
   Finder finder(settings);
-  finder.look_at_processes();
+  finder.look_at_processes(is_given("group"));
   // The default is gunicorn's: who has not chosen it need not hear of it at each start.
   if (is_given("graceful_timeout")) finder.look_at_graceful_timeout();
   finder.look_at_deadlines();

@@ -17,7 +17,7 @@ struct Contradiction {
   bool is_fatal = false;     // else it is a warning
 };
 
-// `is_given`: whether a setting was given a value other than its default.
+// `is_given`: whether a setting was given a value, and one other than its default.
 std::vector<Contradiction> contradictions(
     const Settings& settings, const std::function<bool(std::string_view name)>& is_given);
 

@@ -21,7 +21,8 @@ bool names_field(Bytes environ_name, Bytes field) {
 
 class ExchangeFields final : public log::FieldSource {
  public:
-  explicit ExchangeFields(const Exchange& exchange) : exchange_(exchange) {}
+  ExchangeFields(const Exchange& exchange, Bytes path_info)
+      : exchange_(exchange), path_info_(path_info) {}
 
   Bytes request_header(Bytes name) const override {
     return last_field([&](Bytes field) { return equals_ignoring_case(field, name); });
@@ -43,7 +44,7 @@ class ExchangeFields final : public log::FieldSource {
     if (equals_ignoring_case(name, "request_method")) return head.method;
     if (equals_ignoring_case(name, "raw_uri")) return head.target;
     if (equals_ignoring_case(name, "query_string")) return head.query;
-    if (equals_ignoring_case(name, "path_info")) return percent_decoded(head.path, decoded_);
+    if (equals_ignoring_case(name, "path_info")) return percent_decoded(path_info_, decoded_);
     if (equals_ignoring_case(name, "server_protocol")) return head.version;
     if (equals_ignoring_case(name, "wsgi.url_scheme")) return head.scheme;
     if (equals_ignoring_case(name, "remote_addr")) return exchange_.client().address;
@@ -73,6 +74,7 @@ class ExchangeFields final : public log::FieldSource {
   }
 
   const Exchange& exchange_;
+  Bytes path_info_;
   mutable std::string decoded_;
 };
 
@@ -87,15 +89,29 @@ void AccessRecorder::refused(const Exchange& exchange, Instant now, RingMark* ma
   if (!exchange.head.method.empty()) write_line(exchange, now, mark);
 }
 
+// As applications get it (python/wsgi/environ.cc). A gateway that names SCRIPT_NAME has taken it off itself.
+Bytes AccessRecorder::path_info(const RequestHead& head) const {
+  Bytes prefix = script_name_;
+  for (const Field& field : head.fields) {
+    if (equals_ignoring_case(field.name, "script_name")) prefix = field.value;
+  }
+  for (const Field& variable : head.variables) {
+    if (variable.name == "SCRIPT_NAME") prefix = {};
+  }
+  Bytes path = head.path;
+  if (path.starts_with(prefix)) path.remove_prefix(prefix.size());
+  return path;
+}
+
 void AccessRecorder::write_line(const Exchange& exchange, Instant now, RingMark* mark) {
   if (!format_) return;
-  const ExchangeFields fields(exchange);
   const RequestHead& head = exchange.head;
+  const ExchangeFields fields(exchange, path_info(head));
   log::AccessRecord record;
   record.peer = exchange.client().address;
   record.method = head.method;
   record.target = head.target;
-  record.path = head.path;
+  record.path = path_info(head);
   record.query = head.query;
   record.version = head.version;
   record.status = exchange.notes.reply_status;

@@ -17,8 +17,9 @@ namespace winghorn {
 
 class AccessRecorder {
  public:
-  // Without a format there is no access log.
-  explicit AccessRecorder(std::optional<log::AccessFormat> format) : format_(std::move(format)) {}
+  // Without a format there is no access log. A path is shown without the `script_name` that it begins with.
+  explicit AccessRecorder(std::optional<log::AccessFormat> format, std::string script_name = {})
+      : format_(std::move(format)), script_name_(std::move(script_name)) {}
 
   // A slot ran it, or would have: one access line. The mark tells the arbiter that it needs to write none.
   void answered(const Exchange& exchange, Instant now, RingMark* mark = nullptr);
@@ -28,7 +29,10 @@ class AccessRecorder {
  private:
   void write_line(const Exchange& exchange, Instant now, RingMark* mark);
 
+  Bytes path_info(const RequestHead& head) const;
+
   std::optional<log::AccessFormat> format_;
+  std::string script_name_;
   std::string line_;
 };
 

@@ -52,6 +52,7 @@ struct EngineSettings {
   std::uint64_t max_requests = 0;  // then it asks for its successor; 0: never
 
   std::optional<log::AccessFormat> access_format;  // none: no access log
+  std::string script_name;                         // that paths begin with, for the access log
 };
 
 }  // namespace winghorn

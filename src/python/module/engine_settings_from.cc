@@ -111,6 +111,7 @@ EngineSettings engine_settings_from(const config::Settings& settings, PythonLogg
   engine.graceful_timeout = settings.graceful_timeout;
   engine.max_requests = max_requests_of_one(settings);
   engine.access_format = access_format_from(settings, logger);
+  if (const char* name = std::getenv("SCRIPT_NAME")) engine.script_name = name;
   return engine;
 }
 

@@ -15,6 +15,7 @@ class Contradictions : public testing::Test {
  protected:
   Contradictions() {
     settings_.user = ::geteuid();
+    settings_.group = 4711;
     settings_.errorlog = "-";
     settings_.threads = 1;
     settings_.worker_connections = 1000;
@@ -71,6 +72,14 @@ TEST_F(Contradictions, ThreadsThatCanNeverBeBusy) {
   settings_.threads = 8;
   settings_.worker_connections = 4;
   EXPECT_EQ(found(), Names{"worker_connections"});
+}
+
+TEST_F(Contradictions, AnotherUserWithTheGroupOfRoot) {
+  settings_.user = ::geteuid() + 1;
+  EXPECT_EQ(found(), Names{});
+  settings_.group = 0;
+  EXPECT_EQ(found(), Names{"group"});
+  EXPECT_EQ(found({"group"}), Names{});
 }
 
 TEST_F(Contradictions, RightsThatAZygoteHasGivenUp) {

@@ -94,6 +94,14 @@ TEST_F(AccessRecorderTest, KnowsTheEnvironAsApplicationsDo) {
       "GET /a%20b?x=1 x=1 HTTP/1.1 https 192.0.2.7 4711 192.0.2.1 8000 /a b 10.9.8.7 last -\n");
 }
 
+TEST_F(AccessRecorderTest, ShowsThePathBelowTheScriptName) {
+  const log::AccessFormat format = log::AccessFormat::compile("%(U)s %({path_info}e)s").value();
+  for (const char* script_name : {"/a%20", "/other"}) {
+    AccessRecorder(format, script_name).answered(exchange_, exchange_.notes.ready);
+  }
+  EXPECT_EQ(read(access()), "b b\n/a b /a b\n");
+}
+
 TEST_F(AccessRecorderTest, WithoutAFormatThereIsNoLine) { EXPECT_EQ(line(""), ""); }
 
 TEST_F(AccessRecorderTest, ARefusalIsAWarningAndALineWhenItHadAMethod) {
