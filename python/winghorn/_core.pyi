@@ -45,6 +45,10 @@ class Settings:
     @property
     def wsgi_app(self) -> str: ...  # "" when none was named
     @property
+    def paste(self) -> str: ...  # FILE[#SECTION], absolute; "" when wsgi_app is the application
+    @property
+    def paste_global_conf(self) -> dict[str, str]: ...
+    @property
     def config_file(self) -> str: ...  # "" when none was read
     @property
     def chdir(self) -> str: ...
@@ -62,6 +66,10 @@ class Settings:
     def print_config(self) -> bool: ...
     @property
     def worker_class(self) -> str: ...  # after promotion: "sync" or "gthread"
+    @property
+    def logs_by_python(self) -> bool: ...
+    @property
+    def statsd_address(self) -> str | tuple[str, int] | None: ...
     @property
     def warnings(self) -> list[str]: ...  # serve() logs them
     def values(self) -> dict[str, Any]: ...  # of every setting; functions as they print
@@ -96,6 +104,9 @@ def serve(server: Server) -> int:
 
 def say(level: int, text: object) -> None:
     """Write `text` to the error log if `level`, as logging counts levels, is wanted."""
+
+def ask_for_reload() -> bool:
+    """In a worker: have the arbiter reload, as by HUP. False when it cannot be told."""
 
 def say_access(text: object) -> None:
     """Write one line to the access log."""

@@ -61,6 +61,10 @@ class Target:
 def load_application(settings: Settings) -> Application:
     """What a worker does before it serves: go where the application lives, and load it."""
     prepare(settings)
+    if settings.paste:
+        from winghorn import paste  # only those who use it need it
+
+        return paste.load(settings)
     return load(settings.wsgi_app, settings.worker_class)
 
 
@@ -83,25 +87,31 @@ def put_first(folder: str) -> None:
 
 def load(target: str, worker_class: str = "sync") -> Application:
     """The WSGI application that `target` names; raises BootError."""
+    application = find(target)
+    check(application, f"{target!r} is", worker_class)
+    return application
+
+
+def find(target: str) -> Application:
+    """Whatever `target` names, as long as it is something; raises BootError."""
     parsed = parse(target)
     module = _import(parsed)
     found = _attribute(module, parsed)
     application = found if parsed.arguments is None else _call(found, parsed)
     if application is None:
         _fail(APP_FAILED_TO_LOAD, f"Failed to find application object: {parsed.expression!r}")
-    check_callable(application, f"{target!r} is")
-    _refuse_asgi(application, target, worker_class)
     return application  # type: ignore[no-any-return]
 
 
-def check_callable(application: object, described: str) -> None:
-    """Raises BootError for what no server can call; `described` begins the sentence about it."""
+def check(application: object, described: str, worker_class: str) -> None:
+    """Raises BootError for what this worker cannot call; `described` begins the sentence."""
     if not callable(application):
         kind = type(application).__name__
         _fail(
             APP_FAILED_TO_LOAD,
             f"Application object must be callable. {described} an object of type {kind!r}.",
         )
+    _refuse_asgi(application, described, worker_class)
 
 
 def parse(target: str) -> Target:
@@ -266,14 +276,14 @@ def _call(factory: Any, target: Target) -> Any:
 # ---- ASGI applications, which a WSGI worker can only fail on
 
 
-def _refuse_asgi(application: Any, target: str, worker_class: str) -> None:
+def _refuse_asgi(application: Any, described: str, worker_class: str) -> None:
     if not is_asgi(application):
         return
     what = application if isinstance(application, (type, types.FunctionType)) else type(application)
-    described = f"{what.__module__}.{what.__qualname__}"
+    named = f"{what.__module__}.{what.__qualname__}"
     _fail(
         APP_FAILED_TO_LOAD,
-        f"{target!r} is an ASGI application ({described}), and a {worker_class} worker serves WSGI "
+        f"{described} an ASGI application ({named}), and a {worker_class} worker serves WSGI "
         "applications. It needs -k asgi, which is not supported yet.",
     )
 

@@ -2,7 +2,8 @@
 """The command ``winghorn``: gathers what was set where, and hands it to the extension.
 
 The options come from the settings table in ``_core``; nothing here knows a setting by name but
-those that this module itself obeys (config, chdir, check_config, print_config).
+those that this module itself obeys (config, chdir, check_config, print_config, daemon).
+Programs that serve by themselves (winghorn.app.base) read and run by the same functions.
 """
 
 from __future__ import annotations
@@ -12,30 +13,39 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from winghorn import _core, app_loader, config_file
+from winghorn import _core, app_loader, config_file, daemon, paste
 from winghorn._core import Settings, SettingsError
 from winghorn.app_loader import BootError, put_first
-from winghorn.config import config_of, with_functions
-from winghorn.server import Generation, Server
+from winghorn.config import with_functions
+from winghorn.server import Generation, Server, Start
+from winghorn.tracebacks import user_traceback
 
 if TYPE_CHECKING:
     from winghorn._core import Given, Origin, SettingRow
 
 ARGUMENT_VARIABLES = ("WINGHORN_CMD_ARGS", "GUNICORN_CMD_ARGS")
+PROG = "winghorn"
+VERSION = _core.__version__
+USAGE = "%(prog)s [OPTIONS] [APP_MODULE]"
 NO_APPLICATION = """\
-Error: No application module specified.
+No application module specified.
 Name a module and the application in it, for example: winghorn app:app
 (winghorn winghorn.demo:app serves a demonstration; winghorn --help lists the options.)"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the server (or what the options ask for instead); returns the exit status."""
+    return guarded(lambda: _run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """The exit status of a command, however it ends: by --help, or as its reader has gone."""
     try:
-        status = _run(list(sys.argv[1:] if argv is None else argv))
+        status = command()
         sys.stdout.flush()
         return status
     except BrokenPipeError:  # winghorn --help | head
@@ -57,20 +67,39 @@ def _flushed(code: object) -> int:
 
 def _run(argv: list[str]) -> int:
     directory = start_directory()
+    start = Start.here(directory)
+
+    def load() -> Generation:
+        return load_generation(argv, directory)
+
     try:
-        generation = load_generation(argv, directory)
+        generation = load()
     except SettingsError as error:
         return complain(error)
+    if not names_application(generation.settings):
+        return complain(SettingsError(NO_APPLICATION))
+    return run(generation, lambda: _reload(load), app_loader.load_application, start)
+
+
+def run(
+    generation: Generation,
+    reload: Callable[[], Generation],
+    load_application: Callable[[Settings], app_loader.Application],
+    start: Start,
+) -> int:
+    """Serve, or do what the settings ask for instead; returns the exit status."""
     settings = generation.settings
-    if not settings.wsgi_app:
-        print(NO_APPLICATION, file=sys.stderr)
-        return 1
     if settings.print_config:
         sys.stdout.write(_core.print_config(settings))
         sys.stdout.flush()
     if settings.print_config or settings.check_config:
-        return _check(settings)
-    return serve(Server(generation, lambda: _reload(argv, directory)))
+        return _check(settings, load_application)
+    return serve(Server(generation, reload, load_application, start))
+
+
+def names_application(settings: Settings) -> bool:
+    """Whether it is said what to serve."""
+    return bool(settings.wsgi_app or settings.paste)
 
 
 def complain(error: SettingsError) -> int:
@@ -82,6 +111,13 @@ def complain(error: SettingsError) -> int:
 
 def serve(server: Server) -> int:
     """Run the server until it is stopped; returns the exit status."""
+    cfg = server.cfg
+    # The new arbiter of an upgrade is where it should be already.
+    if cfg.daemon and "GUNICORN_FD" not in os.environ:
+        keep_output = bool(cfg.enable_stdio_inheritance)
+        daemon.warn_of_odd_start(cfg.errorlog, keep_output)
+        daemon.detach(keep_output)
+    os.environ["SERVER_SOFTWARE"] = f"{PROG}/{VERSION}"
     # The arbiter has a handler of its own. What stands behind it counts once it is done: a second
     # Ctrl-C must not turn a stop that went well into a death by signal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -90,26 +126,33 @@ def serve(server: Server) -> int:
     return _core.serve(server)
 
 
-def _check(settings: Settings) -> int:
+def _check(
+    settings: Settings, load_application: Callable[[Settings], app_loader.Application]
+) -> int:
     for warning in settings.warnings:
         print(f"Warning: {warning}", file=sys.stderr)
     try:
-        app_loader.load_application(settings)
-    except BootError as error:
-        print(f"\nError while loading the application:\n\n{error.text}", file=sys.stderr)
+        load_application(settings)
+    except Exception as error:
+        text = error.text if isinstance(error, BootError) else user_traceback(error, __file__)
+        print(f"\nError while loading the application:\n\n{text}", file=sys.stderr)
         return 1
     return 0
 
 
-def _reload(argv: list[str], directory: str) -> Generation:
-    """load_generation() for a server that is to go on if it fails."""
-    try:
-        generation = load_generation(argv, directory)
-    except SystemExit as stop:  # the variable with arguments was changed by a config file
-        raise SettingsError(f"the command line cannot be read again (status {stop.code})") from None
-    if not generation.settings.wsgi_app:
+def _reload(load: Callable[[], Generation]) -> Generation:
+    generation = for_reload(load)
+    if not names_application(generation.settings):
         raise SettingsError("No application module specified.")
     return generation
+
+
+def for_reload(load: Callable[[], Generation]) -> Generation:
+    """What `load` gives, for a server that is to go on if it fails. Raises no SystemExit."""
+    try:
+        return load()
+    except SystemExit as stop:  # the variable with arguments was changed by a config file
+        raise SettingsError(f"the command line cannot be read again (status {stop.code})") from None
 
 
 # ---- from all sources to one configuration
@@ -136,19 +179,19 @@ def load_generation(argv: list[str], directory: str) -> Generation:
     rows = _core.settings()
     parser = make_parser(rows)
     given = parser.read(argv, "")
-    variable, in_variable = _arguments_variable(rows)
-    before = _current_folder()
+    variable, in_variable = arguments_variable(parser)
+    before = current_folder()
     try:
         os.chdir(directory)
         put_first(directory)
-        config = _config_file(given, in_variable, variable, directory)
+        config = read_config_file(given, in_variable, variable, directory)
         sources = [
             *environment_values(rows),
-            *_tagged(config.values, "config file", config.name),
-            *_tagged(in_variable, "arguments variable", variable),
-            *_tagged(given, "command line", ""),
+            *tagged(config.values, "config file", config.name),
+            *tagged(in_variable, "arguments variable", variable),
+            *tagged(given, "command line", ""),
         ]
-        values = list(with_functions(sources))
+        values = list(with_functions(paste.with_logging(sources, directory)))
         warnings = config.warnings + parser.warnings
         settings = _core.make_settings(values, directory, config.name, warnings)
         os.chdir(settings.chdir)
@@ -159,17 +202,19 @@ def load_generation(argv: list[str], directory: str) -> Generation:
         os.chdir(before)
         raise
     put_first(settings.chdir)
-    return Generation(settings, config_of(settings, values))
+    return Generation.of(settings, values)
 
 
-def _current_folder() -> str:
+def current_folder() -> str:
+    """Where the process is; the root when that folder is gone."""
     try:
         return str(Path.cwd())
     except OSError:  # removed under our feet
         return "/"
 
 
-def _tagged(values: dict[str, Any], origin: Origin, where: str) -> Iterator[Given]:
+def tagged(values: Mapping[str, Any], origin: Origin, where: str) -> Iterator[Given]:
+    """`values` with where they come from."""
     for name, value in values.items():
         yield (name, value, origin, where)
 
@@ -185,25 +230,25 @@ def environment_values(rows: list[SettingRow]) -> list[Given]:
     return found
 
 
-def _arguments_variable(rows: list[SettingRow]) -> tuple[str, dict[str, Any]]:
+def arguments_variable(like: Parser) -> tuple[str, dict[str, Any]]:
+    """The variable that holds options, and what they say; a parser `like` this one reads it."""
     for variable in ARGUMENT_VARIABLES:
         text = os.environ.get(variable)
         if text is None:
             continue
-        parser = make_parser(rows)
         try:
             words = shlex.split(text)
         except ValueError as error:
             raise SettingsError(f"{variable} cannot be split into arguments: {error}") from None
-        values = parser.read(words, f"{variable}: ")
-        values.pop("wsgi_app", None)  # options only: the command line names the application
-        return variable, values
+        # Options only: the command line names the application.
+        return variable, like.split(words, f"{variable}: ")[0]
     return "", {}
 
 
-def _config_file(
-    given: dict[str, Any], in_variable: dict[str, Any], variable: str, directory: str
+def read_config_file(
+    given: Mapping[str, Any], in_variable: Mapping[str, Any], variable: str, directory: str
 ) -> config_file.ConfigFile:
+    """The one config file that is named, or found. Raises SettingsError."""
     if "config" in given:
         location, whence = given["config"], "--config on the command line"
     else:
@@ -220,10 +265,10 @@ def _config_file(
 class Parser(argparse.ArgumentParser):
     """An option for each row that has flags; --help shows those that work today."""
 
-    def __init__(self) -> None:
+    def __init__(self, usage: str | None = None, prog: str | None = None) -> None:
         super().__init__(
-            prog="winghorn",
-            usage="%(prog)s [OPTIONS] [APP_MODULE]",
+            prog=prog,
+            usage=usage,
             description="Serve the WSGI application APP_MODULE, written MODULE[:NAME] or "
             "MODULE:FACTORY(...).",
             argument_default=argparse.SUPPRESS,
@@ -234,23 +279,43 @@ class Parser(argparse.ArgumentParser):
         self.warnings: list[str] = []
         self._whose = ""
 
-    def read(self, words: list[str], whose: str) -> dict[str, Any]:
-        """The values given by `words`; the first positional one is the application."""
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
+        """As gunicorn does: an option that is not given is None; `args` are the others."""
+        values, positional = self.split(list(sys.argv[1:] if args is None else args), "")
+        names = (action.dest for action in self._actions if action.dest != "positional")
+        values = dict.fromkeys(names) | values | {"args": positional}
+        found = argparse.Namespace() if namespace is None else namespace
+        vars(found).update(values)
+        return found
+
+    def split(self, words: list[str], whose: str) -> tuple[dict[str, Any], list[str]]:
+        """What `words` give: settings, and all that is no option. `whose` begins complaints."""
         self._whose = whose
         parsed, unknown = self.parse_known_args(words)
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}{_meant(unknown)}")
         values = dict(vars(parsed))
-        positional: list[str] = values.pop("positional", [])
+        return values, values.pop("positional", [])
+
+    def read(self, words: list[str], whose: str) -> dict[str, Any]:
+        """The settings given by `words`; the first that is no option is the application."""
+        values, positional = self.split(words, whose)
         if positional:
             values["wsgi_app"] = positional[0]
-        if len(positional) > 1 and not whose:
-            ignored = " ".join(positional[1:])
-            self.warnings.append(f"only the first application is served; ignored: {ignored}")
+        if not whose:
+            self.warnings += ignored(positional)
         return values
 
     def error(self, message: str) -> NoReturn:
         super().error(self._whose + message)
+
+
+def ignored(positional: list[str]) -> list[str]:
+    """A warning about what stands after the application, if anything does."""
+    words = " ".join(positional[1:])
+    return [f"only the first application is served; ignored: {words}"] if words else []
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -264,14 +329,22 @@ class _SettingsPage(argparse.Action):
         sys.exit(0)
 
 
-def make_parser(rows: list[SettingRow]) -> Parser:
-    """The parser for the rows of the settings table."""
-    parser = Parser()
+def make_parser(
+    rows: list[SettingRow],
+    usage: str | None = USAGE,
+    prog: str | None = PROG,
+    version: str = VERSION,
+) -> Parser:
+    """The parser for the rows of the settings table; without `prog` it is named as the program."""
+    parser = Parser(usage, prog)
     general = parser.add_argument_group("General")
     general.add_argument("-h", "--help", action="help", help="Show this and exit.")
-    version = f"winghorn (version {_core.__version__})"
     general.add_argument(
-        "-v", "--version", action="version", version=version, help="Show the version and exit."
+        "-v",
+        "--version",
+        action="version",
+        version=f"%(prog)s (version {version})",
+        help="Show the version and exit.",
     )
     general.add_argument(
         "--settings-page", action=_SettingsPage, nargs=0, help="Print docs/settings.md and exit."

@@ -10,6 +10,8 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import itertools
+import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from winghorn._core import Given, SettingRow, Settings
 
 Hook = Callable[..., Any]
+CODE = (types.FunctionType, classmethod, staticmethod, property)
 # post_request was given fewer arguments once, and functions that take fewer still work.
 FEWEST_ARGUMENTS = {"post_request": 2}
 
@@ -31,9 +34,27 @@ class Setting:
         self.section = section
         self.value = value
 
+    def __init_subclass__(cls) -> None:
+        raise TypeError(f"{cls.__name__}: winghorn has no settings but its own")
+
     def get(self) -> Any:
         """The value."""
         return self.value
+
+    @property
+    def cli(self) -> list[str] | None:
+        """Its options; None: it has none."""
+        return rows()[self.name]["flags"] or None
+
+    @property
+    def desc(self) -> str:
+        """What it is for."""
+        return rows()[self.name]["help"]
+
+    @property
+    def default(self) -> Any:
+        """The value where nothing gives it one; a hook's is None."""
+        return _defaults()[self.name]
 
 
 class Config:
@@ -45,9 +66,9 @@ class Config:
     settings: dict[str, Setting]
 
     def __init__(self, made: Settings, values: Mapping[str, Any]) -> None:
-        rows = _rows()
+        known = rows()
         settings = {
-            name: Setting(name, rows[name]["section"], value) for name, value in values.items()
+            name: Setting(name, known[name]["section"], value) for name, value in values.items()
         }
         object.__setattr__(self, "settings", settings)
         object.__setattr__(self, "made", made)
@@ -64,6 +85,9 @@ class Config:
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError("Invalid access!")
+
+    def __str__(self) -> str:
+        return _core.print_config(self._resolved())
 
     @property
     def worker_class_str(self) -> str:
@@ -86,15 +110,30 @@ class Config:
         return self._resolved().proc_name
 
     @property
+    def address(self) -> list[str | int | tuple[str, int]]:
+        """bind, taken apart."""
+        return [parse_address(one) for one in self.settings["bind"].value]
+
+    @property
     def sendfile(self) -> bool:
-        """Whether files may be sent by sendfile; it is off only where somebody has said so."""
+        """Whether files may be sent by sendfile; off only where somebody has said so."""
         value = self.settings["sendfile"].value
         return True if value is None else bool(value)
+
+    @property
+    def paste_global_conf(self) -> dict[str, str] | None:
+        """raw_paste_global_conf, taken apart; None: there is nothing in it."""
+        return self._resolved().paste_global_conf or None
 
     @property
     def env(self) -> dict[str, str]:
         """raw_env, taken apart."""
         return self._resolved().environment
+
+    @property
+    def statsd_host(self) -> str | tuple[str, int] | None:
+        """Where statsd listens: host and port, or a Unix socket's path."""
+        return self._resolved().statsd_address
 
     @property
     def is_ssl(self) -> bool:
@@ -105,33 +144,86 @@ class Config:
 def config_of(settings: Settings, given: Iterable[Given]) -> Config:
     """What `settings` were made of: `given`, in ascending precedence, holds the functions."""
     values = settings.values()
-    functions = _hook_rows()
-    values.update(dict.fromkeys(functions))
-    values.update((name, value) for name, value, _, _ in given if name in functions)
+    values.update(dict.fromkeys(_hook_rows()))
+    known = rows()
+    for name, value, _, _ in given:
+        if name in known and known[name]["kind"] in {"callable", "object"}:
+            values[name] = value
     return Config(settings, values)
 
 
 @functools.cache
-def _rows() -> dict[str, SettingRow]:
+def rows() -> dict[str, SettingRow]:
+    """The settings table, by name."""
     return {row["name"]: row for row in _core.settings()}
 
 
 @functools.cache
+def _defaults() -> dict[str, Any]:
+    made = _core.make_settings([], "/", "", [])
+    return made.values() | dict.fromkeys(_hook_rows())
+
+
+@functools.cache
 def _hook_rows() -> dict[str, SettingRow]:
-    return {name: row for name, row in _rows().items() if row["kind"] == "callable"}
+    return {name: row for name, row in rows().items() if row["kind"] == "callable"}
 
 
-# ---- hooks, from what the config file says to functions
+def parse_address(netloc: str, default_port: str = "8000") -> str | int | tuple[str, int]:
+    """An address to bind: a Unix socket's path, a descriptor, or host and port (gunicorn's form).
+
+    Raises RuntimeError for a port that is none.
+    """
+    scheme, colon, rest = netloc.partition(":")
+    if colon and scheme == "unix":
+        return rest.removeprefix("//")
+    if netloc.startswith("fd://"):
+        return int(netloc.removeprefix("fd://"))
+    netloc = netloc.removeprefix("tcp://")
+    host, bracket, tail = netloc.rpartition("]")
+    if bracket:
+        host, port = host.lstrip("["), tail.lstrip(":")
+    else:
+        host, _, port = netloc.partition(":")
+    try:
+        return (host or "0.0.0.0").lower(), int(port or default_port)
+    except ValueError:
+        raise RuntimeError(f"{port!r} is not a valid port number.") from None
+
+
+# ---- what only Python can judge: functions and classes
 
 
 def with_functions(given: Iterable[Given]) -> Iterator[Given]:
-    """`given` with hooks as functions.
+    """`given` with hooks as functions, and worker classes by their names.
 
-    One that is none becomes an exception that says why; the settings' check refuses it with that.
+    What is neither becomes an exception that says why; the settings' check refuses it with that.
     """
-    rows = _hook_rows()
+    hooks = _hook_rows()
     for name, value, origin, where in given:
-        yield name, (_function(value, rows[name]) if name in rows else value), origin, where
+        if name in hooks:
+            yield name, _function(value, hooks[name]), origin, where
+        elif name == "worker_class" and isinstance(value, type):
+            yield name, _worker_class(value), origin, where
+        else:
+            yield name, value, origin, where
+
+
+def _worker_class(given: type) -> str | TypeError:
+    """The name by which the table knows the class; see winghorn.worker_classes."""
+    full_name = f"{given.__module__}.{given.__qualname__}"
+    name = getattr(given, "served_by", None)
+    if not isinstance(name, str):
+        return full_name
+    own = itertools.takewhile(lambda base: "served_by" not in vars(base), given.__mro__)
+    methods = [key for base in own for key, value in vars(base).items() if isinstance(value, CODE)]
+    if not methods:
+        return name
+    return TypeError(
+        f"worker class {full_name!r} has methods of its own ({', '.join(methods)}), and nobody "
+        "would call them: a worker's work is the engine's here. What is called are hooks, "
+        "as post_fork, post_worker_init and pre_request"
+    )
 
 
 def _function(value: object, row: SettingRow) -> object:

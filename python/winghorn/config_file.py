@@ -11,12 +11,12 @@ import importlib
 import importlib.machinery
 import importlib.util
 import sys
-import threading
 import types
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from winghorn._core import SettingsError
+from winghorn.fork_safety import new_threads, thread_count
 from winghorn.tracebacks import user_traceback
 
 DEFAULT_FILES = ("./winghorn.conf.py", "./gunicorn.conf.py")
@@ -47,7 +47,7 @@ def read(location: str, directory: str, whence: str) -> ConfigFile:
 
     Raises SettingsError: it does not exist, or executing it failed.
     """
-    threads = _threads()
+    threads = thread_count()
     warnings: list[str] = []
     if location.startswith("python:"):
         module = _import(location.removeprefix("python:"))
@@ -59,7 +59,7 @@ def read(location: str, directory: str, whence: str) -> ConfigFile:
         if path.suffix not in {".py", ".pyc"}:
             warnings.append(f"config file {location!r} has no Python extension (.py)")
         module = _execute(path, location)
-    warnings += _new_threads(threads, location)
+    warnings += new_threads(threads, f"config file {location!r}")
     values = {name: value for name, value in vars(module).items() if not name.startswith("_")}
     return ConfigFile(location, values, warnings)
 
@@ -103,24 +103,3 @@ def _code(path: Path) -> types.CodeType:
 def _failure(location: str, error: BaseException) -> SettingsError:
     text = user_traceback(error, __file__).rstrip()
     return SettingsError(f"Failed to read config file: {location}\n{text}")
-
-
-def _threads() -> int:
-    try:
-        return sum(1 for _ in Path("/proc/self/task").iterdir())
-    except OSError:  # no /proc: count Python's own
-        return threading.active_count()
-
-
-def _new_threads(before: int, location: str) -> list[str]:
-    started = _threads() - before
-    if started <= 0:
-        return []
-    main = threading.main_thread()
-    names = ", ".join(thread.name for thread in threading.enumerate() if thread is not main)
-    named = f" ({names})" if names else ""
-    noun = "a thread" if started == 1 else f"{started} threads"
-    return [
-        f"config file {location!r} started {noun}{named}: no worker will have it, and a lock that "
-        "it holds while a worker is forked stays locked there"
-    ]

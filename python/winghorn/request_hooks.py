@@ -23,6 +23,8 @@ Headers = list[tuple[str, str]]
 class Request:
     """A request as hooks see it: gunicorn's attributes."""
 
+    pid: int  # of the worker, in records of the log
+
     def __init__(self, environ: Environ, cfg: Config, number: int) -> None:
         self._environ = environ
         self.cfg = cfg
@@ -30,8 +32,8 @@ class Request:
         self.method: str = environ["REQUEST_METHOD"]
         self.uri: str = environ["RAW_URI"]
         self.query: str = environ["QUERY_STRING"]
-        self.scheme: str = environ["wsgi.url_scheme"]
-        self.body = environ["wsgi.input"]
+        self.scheme: str = environ.get("wsgi.url_scheme", "http")
+        self.body = environ.get("wsgi.input")  # not in what is logged of a request
         self.remote_addr = (environ.get("REMOTE_ADDR", ""), environ.get("REMOTE_PORT", ""))
         self.peer_addr = self.remote_addr
 

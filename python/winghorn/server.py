@@ -18,27 +18,77 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from winghorn import _core, app_loader, log_bridge
-from winghorn.config import Config
+from winghorn.config import Config, config_of
+from winghorn.fork_safety import new_threads, thread_count
+from winghorn.glogging import Logger
+from winghorn.instrument.statsd import (
+    GAUGE_TYPE,
+    HISTOGRAM_TYPE,
+    METRIC_VAR,
+    MTYPE_VAR,
+    VALUE_VAR,
+    Statsd,
+)
+from winghorn.python_log import PythonLog
 from winghorn.reloader import Reloader
 from winghorn.request_hooks import RequestHooks
 
 if TYPE_CHECKING:
-    from winghorn._core import Settings
+    from winghorn._core import Given, Settings
+
+Log = Logger | log_bridge.Logger
 
 
 @dataclass(frozen=True)
 class Generation:
-    """One version of the settings: as C++ reads them, and as hooks do."""
+    """One version of the settings: as C++ reads them, and as hooks do.
+
+    `python_log` is there when the log goes through Python's logging.
+    """
 
     settings: Settings
     cfg: Config
+    python_log: PythonLog | None = None
+
+    @classmethod
+    def of(cls, settings: Settings, given: list[Given]) -> Generation:
+        """What `settings` were made of: `given`, in ascending precedence."""
+        cfg = config_of(settings, given)
+        return cls(settings, cfg, PythonLog(cfg) if settings.logs_by_python else None)
+
+    def take_log(self) -> Log:
+        """The logger for hooks, once the log is open; applications find it by its name."""
+        if self.python_log is not None:
+            assert self.python_log.logger is not None
+            return self.python_log.logger
+        log_bridge.install(_core.say, _core.log_level(), _core.say_access)
+        return log_bridge.Logger()
+
+
+# How the arbiter tells the one that follows it of its sockets (src/supervisor/succession.h).
+SUCCESSION_VARIABLES = ("GUNICORN_PID", "GUNICORN_FD", "WINGHORN_LISTENERS")
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where and with which environment the program was started; an upgrade starts it so again."""
+
+    directory: str
+    environment: dict[str, str]
+
+    @classmethod
+    def here(cls, directory: str) -> Start:
+        """As it is now: call this before a configuration is read, which may change both."""
+        return cls(directory, dict(os.environ))
 
 
 class Worker:
     """A worker as hooks see it: in the arbiter as a record, in its own process as itself."""
 
-    def __init__(self, age: int, ppid: int, cfg: Config, log: log_bridge.Logger) -> None:
+    def __init__(self, age: int, ppid: int, generation: Generation, log: Log) -> None:
+        cfg = generation.cfg
         self.age = age
+        self.generation = generation
         self.pid: int | str = "[booting]"
         self.ppid = ppid
         self.cfg = cfg
@@ -76,27 +126,32 @@ class Server:
         generation: Generation,
         load: Callable[[], Generation],
         load_application: Callable[[Settings], app_loader.Application] | None = None,
+        start: Start | None = None,
     ) -> None:
+        start = start or Start.here(generation.settings.chdir)
         self.generation = generation
         self.cfg = generation.cfg
-        self.log = log_bridge.Logger()
+        self.log: Log = log_bridge.Logger()
         self.pid: int = 0
         self.WORKERS: dict[int, Worker] = {}
+        # Python's own options belong to it: of "python -m winghorn", sys.argv has lost the "-m".
         self.START_CTX: dict[str | int, Any] = {
-            "args": list(sys.argv),
-            "cwd": generation.settings.chdir,
+            "args": [sys.executable, *sys.orig_argv[1:]],
+            "cwd": start.directory,
             0: sys.executable,
         }
         self.num_workers = 0
         self.worker_age = 0
         self.newborn: Worker | None = None  # between pre_fork and the fork
+        self._preloaded: app_loader.Application | None = None  # in a zygote and its workers
+        self._environment = start.environment
         self._load = load
         self._load_application = load_application or app_loader.load_application
 
     @property
-    def address(self) -> list[str]:
-        """Where it listens, as configured."""
-        return list(self.cfg.bind)
+    def address(self) -> list[str | int | tuple[str, int]]:
+        """Where it listens, as configured: paths, descriptors, hosts with ports."""
+        return self.cfg.address
 
     @property
     def timeout(self) -> int:
@@ -130,10 +185,23 @@ class Server:
         """From now on new workers are of this generation; its log is open."""
         self.generation = generation
         self.cfg = generation.cfg
-        log_bridge.install(_core.say, _core.log_level(), _core.say_access)
+        self.log = generation.take_log()
+
+    def start_again(self, variables: dict[str, str]) -> None:
+        """Become the arbiter that is to follow this one; returns if that fails, with a log line."""
+        if not self._run("pre_exec", self):
+            return
+        start = self.START_CTX
+        try:
+            os.chdir(start["cwd"])
+            os.execve(start[0], start["args"], self._environment | variables)
+        except OSError as error:
+            self.log.error("Can't start a new master: %s", error)
 
     def starting(self) -> bool:
         """Before sockets are opened. False: a hook has stopped the start."""
+        for name in SUCCESSION_VARIABLES:  # C++ has read them
+            os.environ.pop(name, None)
         self.pid = os.getpid()
         if self.log.error_log.isEnabledFor(logging.DEBUG):
             lines = (f"  {name}: {setting.value}" for name, setting in self.cfg.settings.items())
@@ -151,23 +219,29 @@ class Server:
         self.num_workers = now
         return self._run("nworkers_changed", self, now, before)
 
-    def before_fork(self, generation: Generation) -> None:
-        """A worker is about to be forked."""
-        self.worker_age += 1
-        self.newborn = Worker(self.worker_age, os.getpid(), generation.cfg, self.log)
-        self._run("pre_fork", self, self.newborn, of=generation.cfg)
+    def before_fork(self, generation: Generation, age: int) -> None:
+        """A worker is about to be forked: from here, or with preload_app by the zygote.
+
+        pre_fork is called where the fork is, since it may have to do with the application.
+        """
+        self.worker_age = age
+        self.newborn = Worker(age, self.pid, generation, self.log)
+        if not generation.cfg.preload_app or self._preloaded is not None:
+            self._run("pre_fork", self, self.newborn, of=generation.cfg)
 
     def forked(self, pid: int) -> None:
         """It was forked; 0: it could not be."""
         if pid > 0 and self.newborn is not None:
             self.newborn.pid = pid
             self.WORKERS[pid] = self.newborn
+            self._measure_workers()
         self.newborn = None
 
     def gone(self, pid: int) -> None:
         """A worker has ended."""
         worker = self.WORKERS.pop(pid, None)
         if worker is not None:
+            self._measure_workers()
             self._run("child_exit", self, worker, of=worker.cfg)
 
     def reloaded(self) -> None:
@@ -178,12 +252,27 @@ class Server:
         """The last step of a stop."""
         self._run("on_exit", self)
 
+    # ---- in the zygote
+
+    def preload(self, generation: Generation) -> None:
+        """Import the application for all workers to come. Raises BootError."""
+        self.log = generation.take_log()
+        before = thread_count()
+        self._preloaded = self._load_application(generation.settings)
+        name = generation.settings.paste or generation.settings.wsgi_app
+        what = f"application {name!r}" if name else "the application"
+        for warning in new_threads(before, what):
+            self.log.warning("%s", warning)
+
     # ---- in a worker
 
     def enter_worker(self) -> None:
         """The first Python of a new worker; a hook that raises is a boot that failed."""
         worker = self._self()
         worker.pid = os.getpid()
+        worker.log = worker.generation.take_log()
+        if isinstance(worker.log, Logger):
+            worker.log.close_on_exec()
         hook = worker.cfg.post_fork
         if hook is not None:
             hook(self, worker)
@@ -191,7 +280,7 @@ class Server:
     def load_application(self, settings: Settings) -> app_loader.Application:
         """Import the application. Raises BootError, or what post_worker_init raises."""
         worker = self._self()
-        worker.wsgi = self._load_application(settings)
+        worker.wsgi = self._preloaded or self._load_application(settings)
         if worker.cfg.reload:
             self._watch_files(settings)
         hook = worker.cfg.post_worker_init
@@ -207,7 +296,7 @@ class Server:
         def changed(path: str) -> None:
             worker.log.info("Worker reloading: %s modified", path)
             self._watch_files(settings)  # this worker stays if the new code is of no use
-            os.kill(worker.ppid, signal.SIGHUP)
+            _core.ask_for_reload()
 
         extra, engine = settings.reload_extra_files, worker.cfg.reload_engine
         worker.reloader = Reloader(changed, extra, engine)
@@ -236,6 +325,17 @@ class Server:
         """Whether there is anything for leave_worker() to do."""
         cfg = self._self().cfg
         return any((cfg.worker_int, cfg.worker_abort, cfg.worker_exit))
+
+    def measure_backlog(self, waiting: int) -> None:
+        """So many connections wait in the kernel; told each second when statsd wants to know."""
+        self._measure("gunicorn.backlog", waiting, HISTOGRAM_TYPE)
+
+    def _measure_workers(self) -> None:
+        self._measure("gunicorn.workers", len(self.WORKERS), GAUGE_TYPE)
+
+    def _measure(self, metric: str, value: int, kind: str) -> None:
+        if isinstance(self.log, Statsd):
+            self.log.debug("", extra={METRIC_VAR: metric, VALUE_VAR: value, MTYPE_VAR: kind})
 
     def _self(self) -> Worker:
         assert self.newborn is not None

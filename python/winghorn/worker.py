@@ -13,11 +13,9 @@ import sys
 import threading
 from collections.abc import Callable
 
-from winghorn import _core, log_bridge
-
 
 def begin(socket_timeout: float) -> None:
-    """Before the application is imported: what it prints and logs is seen at once.
+    """Before the application is imported: what it prints is seen at once.
 
     `socket_timeout` is in seconds; with 0 sockets keep Python's default.
     """
@@ -26,7 +24,6 @@ def begin(socket_timeout: float) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True, write_through=True)
-    log_bridge.install(_core.say, _core.log_level(), _core.say_access)
 
 
 def open_signal_pipe() -> int:

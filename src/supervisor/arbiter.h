@@ -25,6 +25,8 @@
 #include "core/log/access_log.h"
 #include "core/log/log.h"
 #include "core/net/listener.h"
+#include "supervisor/identity.h"
+#include "supervisor/succession.h"
 #include "supervisor/worker_place.h"
 
 namespace winghorn::supervisor {
@@ -34,6 +36,7 @@ namespace winghorn::supervisor {
 struct ArbiterSettings {
   std::vector<config::BindAddress> addresses;
   BindOptions bind;
+  Identity identity = {};  // of workers; they take it themselves (worker_main)
   unsigned workers = 1;
   unsigned threads = 1;            // of a worker
   unsigned stuck_slots_limit = 0;  // threads that may take the place of those that do not come back
@@ -44,14 +47,20 @@ struct ArbiterSettings {
   log::Level log_level = log::Level::Info;
   log::Format log_format = log::Format::Text;
   std::optional<log::AccessFormat> access_format = {};  // none: there is no access log
+  bool measures_backlog = false;                        // each second
   std::string proc_name = {};                           // in process titles
   std::string pidfile = {};                             // empty: none
+  bool daemon = false;                                  // WINCH takes the workers away
   std::string config_file = {};                         // that was read; empty: none
   std::vector<std::string> warnings = {};               // what is odd about them
   WorkerMain worker_main;
-  // In the arbiter: these are the wanted settings now; a worker of theirs is about to be forked.
+  // With it workers are forked from a zygote, in which it imports the application first; it returns 0, or the code
+  // that the zygote exits with: as a worker's.
+  std::function<int(pid_t arbiter)> preload_main = {};
+  // In the arbiter: these are the wanted settings now; a worker of theirs is about to be forked, the
+  // age-th of all. With a zygote the second is said in both.
   std::function<void()> adopted = {};
-  std::function<void()> about_to_fork = {};
+  std::function<void(unsigned age)> about_to_fork = {};
 };
 
 // What an interpreter must do. Each may be empty. None may throw.
@@ -64,14 +73,19 @@ struct Hooks {
   // HUP: evaluates the configuration again. A Failure's text is logged and the old settings stay.
   std::function<Result<ArbiterSettings>()> reload;
 
+  // USR2, in the new process: runs the program again, with these variables besides. Returns if it cannot,
+  // and has said why.
+  std::function<void(const Variables&)> start_again;
+
   // What the user's own hooks are told, in this order. While the server starts, a false is its end.
   std::function<bool(unsigned now, std::optional<unsigned> before)> count_changed;
-  std::function<bool()> starting;     // no socket is open yet
-  std::function<bool()> ready;        // all are, and no worker is forked yet
-  std::function<void(pid_t)> forked;  // 0: it could not be
-  std::function<void(pid_t)> gone;    // a worker has ended
-  std::function<void()> reloaded;     // new settings hold, no worker of theirs is forked yet
-  std::function<void()> stopped;      // nothing follows
+  std::function<bool()> starting;                  // no socket is open yet
+  std::function<bool()> ready;                     // all are, and no worker is forked yet
+  std::function<void(pid_t)> forked;               // 0: it could not be
+  std::function<void(pid_t)> gone;                 // a worker has ended
+  std::function<void(unsigned)> backlog_measured;  // so many connections wait in the kernel
+  std::function<void()> reloaded;  // new settings hold, no worker of theirs is forked yet
+  std::function<void()> stopped;   // nothing follows
 };
 
 // Installs its signal handlers, serves until told to stop, puts the old handlers back. The first settings'

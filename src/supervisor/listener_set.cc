@@ -73,12 +73,21 @@ Status ListenerSet::open(const Addresses& addresses, const Bind& bind) {
 void ListenerSet::keep_only(const Addresses& one, const Addresses& other) {
   std::erase_if(open_, [&](Listener& listener) {
     const bool is_named = contains(one, listener.asked()) || contains(other, listener.asked());
-    if (!is_named) listener.remove_file();
-    return !is_named;
+    if (is_named) return false;
+    if (are_files_shared_) {
+      listener.take_socket();
+      left_.push_back(std::move(listener));
+    } else {
+      listener.remove_file();
+    }
+    return true;
   });
 }
 
-void ListenerSet::close_all() { keep_only({}, {}); }
+void ListenerSet::close_all() {
+  keep_only({}, {});
+  for (Listener& listener : left_) listener.remove_stale_file();
+}
 
 std::string ListenerSet::display(const Addresses& addresses) const {
   std::string text;
@@ -89,6 +98,12 @@ std::string ListenerSet::display(const Addresses& addresses) const {
     text += listener->display();
   }
   return text;
+}
+
+unsigned ListenerSet::waiting() const {
+  unsigned count = 0;
+  for (const Listener& listener : open_) count += listener.waiting();
+  return count;
 }
 
 std::vector<Listener> ListenerSet::hand_over(const Addresses& addresses) {

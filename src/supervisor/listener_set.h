@@ -32,9 +32,16 @@ class ListenerSet {
   // Closes what neither of the two names.
   void keep_only(const Addresses& one, const Addresses& other);
   void close_all();
+  // Another process serves at the same sockets: closing leaves their files alone. The last one takes them
+  // away: close_all() may be called again, and removes those behind which nobody listens any more.
+  void share_files(bool with_another) { are_files_shared_ = with_another; }
 
   // "http://127.0.0.1:8000,unix:/run/app.sock"
   std::string display(const Addresses& addresses) const;
+  const std::vector<Listener>& all() const { return open_; }
+
+  // Connections that the kernel holds for whoever accepts; of Unix sockets it is not known.
+  unsigned waiting() const;
 
   // In a child: the generation's own, in the order of their addresses; the others are closed.
   std::vector<Listener> hand_over(const Addresses& addresses);
@@ -43,6 +50,8 @@ class ListenerSet {
   const Listener* find(const ListenAddress& address) const;
 
   std::vector<Listener> open_;
+  bool are_files_shared_ = false;
+  std::vector<Listener> left_;  // closed; their files are still there
 };
 
 }  // namespace winghorn::supervisor

@@ -94,6 +94,13 @@ void ServiceNotices::stop_begins() {
   note_unsaid(notifier_.say("STOPPING=1"));
 }
 
+// Said by the one whom systemd knows: by default (NotifyAccess=main) it hears no other.
+void ServiceNotices::hand_over(pid_t to) {
+  if (said_stopping_) return;
+  said_stopping_ = true;
+  note_unsaid(notifier_.say(fmt::format("MAINPID={}", to)));
+}
+
 Millis ServiceNotices::longest_silence(Millis most) const {
   if (!notifier_.watchdog()) return most;
   return std::min(most, std::chrono::duration_cast<Millis>(*notifier_.watchdog() / 2));

@@ -5,6 +5,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,6 +48,8 @@ class ServiceNotices {
   void tell(unsigned serving, unsigned wanted);
   void reload_begins(Instant when);
   void stop_begins();
+  // Another process goes on with the service, and nothing more is said here.
+  void hand_over(pid_t to);
   // How long the loop may be without a turn.
   Millis longest_silence(Millis most) const;
 

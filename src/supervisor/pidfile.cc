@@ -54,9 +54,9 @@ Status put(const std::string& path) {
   return written;
 }
 
-Status check_place(const std::string& path) {
+Status check_place(const std::string& path, pid_t gone) {
   const pid_t other = named_in(path);
-  if (other != 0 && other != ::getpid() && is_alive(other)) {
+  if (other != 0 && other != ::getpid() && other != gone && is_alive(other)) {
     return Failure{
         fmt::format("Already running on PID {} (or pid file '{}' is stale)", other, path)};
   }
@@ -70,18 +70,18 @@ Status check_place(const std::string& path) {
 
 }  // namespace
 
-Status Pidfile::create(const std::string& path) {
+Status Pidfile::create(const std::string& path, pid_t gone) {
   if (path.empty()) return Nothing{};
-  if (Status place = check_place(path); !place) return place;
+  if (Status place = check_place(path, gone); !place) return place;
   Status written = put(path);
   if (written) path_ = path;
   return written;
 }
 
-Status Pidfile::move_to(const std::string& path) {
+Status Pidfile::move_to(const std::string& path, pid_t gone) {
   if (path == path_) return Nothing{};
   Pidfile next;
-  if (Status made = next.create(path); !made) return made;
+  if (Status made = next.create(path, gone); !made) return made;
   remove();
   path_ = std::move(next.path_);
   return Nothing{};

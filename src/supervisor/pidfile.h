@@ -7,6 +7,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 
 #include "core/base/result.h"
@@ -15,10 +17,11 @@ namespace winghorn::supervisor {
 
 class Pidfile {
  public:
-  // The path is absolute, or empty for no file, which is always well.
-  Status create(const std::string& path);
+  // The path is absolute, or empty for no file, which is always well. A file that names `gone` is stale,
+  // though the kernel may still know the process: nobody has waited for it yet.
+  Status create(const std::string& path, pid_t gone = 0);
   // As create(), for another path: the old file goes once the new one is there.
-  Status move_to(const std::string& path);
+  Status move_to(const std::string& path, pid_t gone = 0);
   void remove();
 
  private:

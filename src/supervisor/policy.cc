@@ -246,17 +246,21 @@ Consequence note_gone(Roster& roster, const Wanted& wanted, pid_t pid, Ending en
   if (found == nullptr) return Consequence::None;
   const WorkerRecord worker = *found;
   std::erase_if(roster.workers, [pid](const WorkerRecord& w) { return w.pid == pid; });
-  if (!worker.is_booting() || !worker.is_staying() || wanted.stop != Stop::No) {
-    return Consequence::None;
-  }
+  if (!worker.is_booting() || !worker.is_staying()) return Consequence::None;
+  return note_import_failed(roster, wanted, worker.generation, worker.born, ending, now);
+}
+
+Consequence note_import_failed(Roster& roster, const Wanted& wanted, std::uint32_t generation,
+                               Instant born, Ending ending, Instant now) {
+  if (wanted.stop != Stop::No) return Consequence::None;
   const bool says_why = !ending.by_signal &&
                         (ending.number == kWorkerFailedToBoot || ending.number == kAppFailedToLoad);
   if (!roster.ever_ready() && says_why) return Consequence::Halt;
-  const bool is_trial = roster.ever_ready() && worker.generation == wanted.generation &&
-                        worker.generation != roster.standing && roster.proved < worker.generation;
+  const bool is_trial = roster.ever_ready() && generation == wanted.generation &&
+                        generation != roster.standing && roster.proved < generation;
   if (is_trial) return Consequence::Abandon;
   // Several that were booting together and fail together are one failure.
-  if (roster.failed_boots == 0 || worker.born >= roster.last_failed_boot) {
+  if (roster.failed_boots == 0 || born >= roster.last_failed_boot) {
     ++roster.failed_boots;
     roster.last_failed_boot = now;
   }

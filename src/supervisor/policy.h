@@ -155,6 +155,10 @@ enum class Consequence : std::uint8_t {
 // Takes a dead worker off the roster.
 Consequence note_gone(Roster& roster, const Wanted& wanted, pid_t pid, Ending ending, Instant now);
 
+// Likewise, for a zygote (which is on no roster) that has ended before its import was done.
+Consequence note_import_failed(Roster& roster, const Wanted& wanted, std::uint32_t generation,
+                               Instant born, Ending ending, Instant now);
+
 // How many of that generation take requests and are to stay.
 unsigned count_serving(const Roster& roster, std::uint32_t generation);
 

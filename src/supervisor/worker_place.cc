@@ -20,4 +20,6 @@ void say_ready(int lifeline) {
   say_report(lifeline, Report::Ready);
 }
 
+bool ask_for_reload(int lifeline) { return say_report(lifeline, Report::Reload); }
+
 }  // namespace winghorn::supervisor

@@ -57,6 +57,9 @@ void end_with_arbiter(pid_t arbiter);
 // end of the lifeline is the arbiter's death, and running requests are given their second.
 void say_ready(int lifeline);
 
+// Have the arbiter reload as by HUP, which a worker of another user may not send. False: it cannot be told.
+bool ask_for_reload(int lifeline);
+
 // Runs in the child and returns the exit code; the child then leaves by _exit.
 using WorkerMain = std::function<int(WorkerPlace&)>;
 

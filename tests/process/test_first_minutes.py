@@ -66,7 +66,7 @@ def test_help_names_what_works() -> None:
     assert re.match(r"usage: winghorn \[OPTIONS\] \[APP_MODULE\]", done.stdout)
     for flag in ("--bind", "--workers", "--threads", "--timeout", "--access-logfile", "--config"):
         assert flag in done.stdout
-    for flag in ("--certfile", "--preload", "--statsd-host", "--daemon"):
+    for flag in ("--certfile", "--http2-cleartext", "--dirty-app"):
         assert flag not in done.stdout
 
 

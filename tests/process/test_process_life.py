@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ import pytest
 from tests.conftest import Serve
 from tests.support.client import ask
 from tests.support.server import run_to_end
+from tests.support.systemd import Notified
 from tests.support.waiting import PATIENCE
 
 GET = "GET /hello HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -77,32 +76,13 @@ def test_reload_moves_the_pid_file(serve: Serve, tmp_path: Path) -> None:
 # ---- systemd --------------------------------------------------------------------------------
 
 
-class Systemd:
-    """The socket that NOTIFY_SOCKET names."""
-
-    def __init__(self, path: Path) -> None:
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(str(path))
-        self.socket.settimeout(PATIENCE)
-        self.environment = {"NOTIFY_SOCKET": str(path)}
-
-    def next_other_than(self, *words: str) -> list[str]:
-        """The lines of the next message that is not just one of these words."""
-        while True:
-            lines = self.socket.recv(4096).decode().splitlines()
-            if lines[0] not in words:
-                return lines
-
-
 @pytest.fixture
-def systemd(tmp_path: Path) -> Iterator[Systemd]:
-    made = Systemd(tmp_path / "notify")
-    with closing(made.socket):
+def systemd(tmp_path: Path) -> Iterator[Notified]:
+    with Notified(tmp_path / "notify") as made:
         yield made
-    (tmp_path / "notify").unlink()
 
 
-def test_systemd_is_told_of_start_reload_and_stop(serve: Serve, systemd: Systemd) -> None:
+def test_systemd_is_told_of_start_reload_and_stop(serve: Serve, systemd: Notified) -> None:
     """READY when the workers serve, RELOADING and READY around a reload, STOPPING at the end."""
     server = serve("trouble:app", "--workers", "2", env=systemd.environment, workers=2)
     ready = ["READY=1", "STATUS=2 workers serve", f"MAINPID={server.pid}"]
@@ -117,7 +97,7 @@ def test_systemd_is_told_of_start_reload_and_stop(serve: Serve, systemd: Systemd
     assert server.wait_exit() == 0
 
 
-def test_systemds_watchdog_hears_of_us(serve: Serve, systemd: Systemd) -> None:
+def test_systemds_watchdog_hears_of_us(serve: Serve, systemd: Notified) -> None:
     """WATCHDOG=1 comes at least twice in the time that systemd gives."""
     env = {**systemd.environment, "WATCHDOG_USEC": "400000"}
     server = serve("trouble:app", env=env)
@@ -129,7 +109,7 @@ def test_systemds_watchdog_hears_of_us(serve: Serve, systemd: Systemd) -> None:
     assert systemd.next_other_than("WATCHDOG=1") == ["STOPPING=1"]
 
 
-def test_reload_that_fails_is_ready_again(serve: Serve, systemd: Systemd, tmp_path: Path) -> None:
+def test_reload_that_fails_is_ready_again(serve: Serve, systemd: Notified, tmp_path: Path) -> None:
     """Whoever waits for a reload is not left waiting when the old settings stay."""
     config = tmp_path / "conf.py"
     config.write_text("")

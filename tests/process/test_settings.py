@@ -92,14 +92,14 @@ def test_threads_promote_sync(serve: Serve, folder: Path) -> None:
 
 
 def test_environment_of_the_application(serve: Serve, tmp_path: Path) -> None:
-    """-e KEY=VALUE is in os.environ when the application is imported."""
+    """-e KEY=VALUE is in os.environ when the application is imported, as is SERVER_SOFTWARE."""
     (tmp_path / "site9.py").write_text(
-        "import os\nvalue = os.environ['COLOUR']\n"
+        "import os\nvalue = os.environ['COLOUR'] + ' ' + os.environ['SERVER_SOFTWARE'][:9]\n"
         "def app(environ, start_response):\n"
         "    start_response('200 OK', [])\n    return [value.encode()]\n"
     )
     server = serve("site9:app", "-e", "COLOUR=green=blue", cwd=tmp_path)
-    assert ask(server.address, f"GET / HTTP/1.1\r\n{HOST}\r\n").text == "green=blue"
+    assert ask(server.address, f"GET / HTTP/1.1\r\n{HOST}\r\n").text == "green=blue winghorn/"
 
 
 def test_chdir_and_pythonpath(serve: Serve, tmp_path: Path) -> None:
@@ -197,12 +197,10 @@ def test_config_file_that_is_not_there() -> None:
 
 
 TO_COME = [
-    "preload_app = True",
     "certfile = 'a.pem'",
-    "daemon = True",
-    "statsd_host = 'localhost:8125'",
-    "logconfig_dict = {'version': 1}",
-    "def pre_exec(server): pass",
+    "http_protocols = 'h1,h2'",
+    "dirty_workers = 1",
+    "def ssl_context(config, default): pass",
 ]
 
 
@@ -220,17 +218,28 @@ def test_settings_to_come_are_refused(folder: Path, line: str) -> None:
 def test_settings_to_come_at_their_defaults_are_fine(serve: Serve, folder: Path) -> None:
     """A config file that sets them to their defaults works unchanged."""
     (folder / "gunicorn.conf.py").write_text(
-        "preload_app = False\nmax_requests = 0\ncertfile = None\ndaemon = False\nworkers = 1\n"
+        "preload_app = False\nmax_requests = 0\ncertfile = None\nworkers = 1\n"
     )
     serve("trouble:app", cwd=folder)
 
 
 def test_flags_to_come_are_refused() -> None:
     """So are the flags, with what to do instead."""
-    for flags in (["--preload"], ["--statsd-host", "x"], ["--certfile", "x"], ["--daemon"]):
+    for flags in (["--http2-cleartext", "both"], ["--dirty-app", "x"], ["--certfile", "x"]):
         status, log = refused(*flags)
         assert status in (1, 2)
         assert "not supported by winghorn yet" in log
+
+
+def test_contradictions_are_told(serve: Serve, folder: Path) -> None:
+    """By --check-config on standard error, by a server in its log; it serves all the same."""
+    flags = ("--graceful-timeout", "60", "--max-requests-jitter", "5")
+    done = run_to_end("--check-config", *flags, "trouble:app", cwd=folder)
+    assert done.returncode == 0
+    assert "Warning: 'graceful_timeout' is 60 s" in done.stderr
+    assert "Warning: 'max_requests_jitter' has no effect without 'max_requests'" in done.stderr
+    server = serve(*flags, "trouble:app", cwd=folder)
+    server.wait_for_log(r"\[WARNING\] .graceful_timeout. is 60 s: most orchestrators kill")
 
 
 # ---- looking without serving ----------------------------------------------------------------

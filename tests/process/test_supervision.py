@@ -332,17 +332,6 @@ def test_storm_of_ttin_and_ttou(serve: Serve) -> None:
     wait_until(lambda: processes.zombies(server.pid) == [], "no zombie")
 
 
-@pytest.mark.parametrize("name", ["USR2", "WINCH"])
-def test_signals_to_come_are_named(serve: Serve, name: str) -> None:
-    """USR2 and WINCH do nothing yet, and say so."""
-    server = serve("trouble:app")
-    workers = server.workers()
-    server.signal(getattr(signal, f"SIG{name}"))
-    server.wait_for_log(rf"{name}.*not supported yet")
-    assert ask(server.address, HELLO).status == 200
-    assert server.workers() == workers
-
-
 # ---- boots that fail ------------------------------------------------------------------------
 
 

@@ -133,7 +133,6 @@ def test_numbers_on_the_command_line_are_decimal(tmp_path: Path) -> None:
             ["--certfile", "x.pem"],
             "setting 'certfile' (--certfile) is not supported by winghorn yet",
         ),
-        (["--daemon"], "let systemd or a container run it"),
         (["-k", "gevent"], "worker class 'gevent' is not supported yet"),
         (["-k", "uvicorn.workers.UvicornWorker"], "-k asgi, and that is not supported yet"),
         (["-b", "127.0.0.1:99999"], "'99999' is not a valid port number"),
@@ -218,7 +217,7 @@ def test_serve_gets_the_settings_and_two_ways_back_to_python(
         (folder / "winghorn.conf.py").write_text("raise ValueError('no')\n")
         with pytest.raises(_core.SettingsError, match="ValueError: no"):
             server.reload()
-        server.before_fork(server.generation)
+        server.before_fork(server.generation, 1)
         assert server.load_application(server.generation.settings).__name__ == "app"
         return 7
 

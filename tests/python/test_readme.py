@@ -1,96 +1,68 @@
 # SPDX-License-Identifier: MIT
 """The README's code blocks do what they say, in their order and in one folder.
 
-A Python block whose first line is a comment naming a file is written to that file. In a shell block
-a line may be `make X` (the target must exist), `pip install .` (tried by .ci/run in an empty
-virtualenv), `winghorn ...` (is started, on a port of its own) or `curl` (asks the server started
-last). Any other command fails here: what cannot be tried must not be written down.
+So do those of the pages in docs/ that tell somebody what to type. How a block is read, and which
+commands can be tried, is in tests/support/documents.py.
 """
 
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
-import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.support.server import Server
+from tests.support.documents import Reader, blocks
+from tests.support.server import ROOT
 
-ROOT = Path(__file__).parents[2]
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-
-
-def blocks(document: Path) -> list[tuple[str, str]]:
-    return BLOCK.findall(document.read_text(encoding="utf-8"))
-
-
-class Reader:
-    """Somebody who types what the README says."""
-
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self._folder = folder
-        self._stack = stack
-        self._url = ""
-        self.done: list[str] = []
-
-    def read(self, kind: str, text: str) -> None:
-        if kind == "python":
-            self._write(text)
-        elif kind == "sh":
-            for line in filter(None, text.splitlines()):
-                self._type(shlex.split(line))
-        else:
-            pytest.fail(f"nobody knows how to try a block of {kind!r}")
-
-    def _write(self, text: str) -> None:
-        named = re.match(r"# (\w[\w.]*\.py)\n", text)
-        compile(text, "README.md", "exec")
-        if named:
-            (self._folder / named[1]).write_text(text, encoding="utf-8")
-            self.done.append(named[1])
-
-    def _type(self, words: list[str]) -> None:
-        if words[0] == "make":
-            subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, check=True, capture_output=True)
-        elif words[0] == "winghorn":
-            self._serve(words[1:])
-        elif words[0] == "curl":
-            self._ask(words[-1])
-        elif words != ["pip", "install", "."]:
-            pytest.fail(f"the README says {shlex.join(words)}, which this test does not try")
-        self.done.append(words[0])
-
-    def _serve(self, words: list[str]) -> None:
-        """Each server ends before the next, as it would in one terminal."""
-        self._stack.close()
-        server = self._stack.enter_context(Server(*words, cwd=self._folder))
-        server.ready()
-        self._url = server.url
-
-    def _ask(self, url: str) -> None:
-        path = url.partition("127.0.0.1:8000")[2]
-        with urllib.request.urlopen(self._url + path, timeout=20) as reply:
-            assert reply.status == 200
-            assert path.encode() in reply.read()
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+# These have tests of their own that start what stands there with proxies or configurations.
+ELSEWHERE = {
+    "deploying.md": "tests/process/test_deploying_page.py",
+    "hardening.md": "tests/python/test_hardening_page.py",
+}
+APP = """
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [environ["PATH_INFO"].encode()]
+"""
 
 
 def test_the_readme_is_true(tmp_path: Path) -> None:
     with ExitStack() as stack:
         reader = Reader(tmp_path, stack)
-        for kind, text in blocks(ROOT / "README.md"):
-            reader.read(kind, text)
+        for block in blocks(ROOT / "README.md"):
+            assert not block.not_run
+            reader.read(block)
     assert {"make", "app.py", "winghorn", "curl"} <= set(reader.done)
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_the_commands_of_a_page_work(page: Path, tmp_path: Path) -> None:
+    """Shell blocks, in a folder with the files that the page names, or app.py of ours."""
+    (tmp_path / "app.py").write_text(APP)
+    if page.name in ELSEWHERE:
+        assert "documents import" in (ROOT / ELSEWHERE[page.name]).read_text(encoding="utf-8")
+        return
+    with ExitStack() as stack:
+        reader = Reader(tmp_path, stack)
+        for block in blocks(page):
+            named = block.kind == "python" and re.match(r"# \w[\w.]*\.py\n", block.text)
+            if named or (block.kind == "sh" and not block.not_run):
+                reader.read(block)
+
+
+@pytest.mark.parametrize(
+    "document",
+    ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *(f"docs/{page.name}" for page in DOCS)],
+)
 def test_links_lead_somewhere(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", text)
-    assert [target for target in targets if not (ROOT / target).exists()] == []
+    folder = (ROOT / document).parent
+    assert [target for target in targets if not (folder / target).exists()] == []
 
 
 def test_every_make_target_that_is_named_exists() -> None:

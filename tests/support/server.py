@@ -145,6 +145,7 @@ class Server:
         self.log: Lines
         self.out: Lines | None = None
         self._seen: set[int] = set()
+        self._successors: set[int] = set()
 
     # ---- life ----
 
@@ -194,6 +195,9 @@ class Server:
         if self._process is None:
             return None
         self._seen.update(processes.descendants(self.pid))
+        for successor in self._successors:
+            self._seen.update([successor, *processes.descendants(successor)])
+        self._successors.clear()
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             try:
@@ -207,14 +211,21 @@ class Server:
     def _sweep(self) -> None:
         """Ends what is left of this run; orphans have become children of the test process."""
         for pid in self._seen:
-            if processes.state(pid) is not None and os.getpid() == _parent(pid):
+            is_orphan = processes.state(pid) is not None and os.getpid() == _parent(pid)
+            if is_orphan and pid not in self._successors:
                 processes.end(pid)
+        if any(processes.alive(pid) for pid in self._successors):
+            return  # its output goes on
         self.log.join(PATIENCE)
         if self.out is not None:
             self.out.join(PATIENCE)
 
     def sanitizer_reports(self) -> list[str]:
         return self.log.matches(_REPORT)
+
+    def outlived_by(self, pid: int) -> None:
+        """That arbiter may go on when the one that was started here ends; stop() ends it too."""
+        self._successors.add(pid)
 
     def kill(self) -> None:
         """kill -9 of the arbiter alone."""

@@ -10,7 +10,9 @@
 #include <system_error>
 
 #include "core/base/ascii.h"
+#include "core/config/contradictions.h"
 #include "core/config/settings_table.h"
+#include "core/config/statsd_address.h"
 #include "core/config/validate.h"
 #include "core/config/words.h"
 #include "core/log/access_log.h"
@@ -202,9 +204,49 @@ bool is_directory(const std::string& path) {
   return std::filesystem::is_directory(path, ignored);
 }
 
+std::string paste_file(const std::string& paste) { return paste.substr(0, paste.find('#')); }
+
+// The key ends at the first '=' without a backslash before it.
+std::size_t paste_key_size(std::string_view entry) {
+  std::size_t equals = entry.find('=');
+  while (equals != std::string_view::npos && equals > 0 && entry[equals - 1] == '\\') {
+    equals = entry.find('=', equals + 1);
+  }
+  return equals;
+}
+
+std::string without_escapes(std::string text) {
+  for (std::size_t at = text.find("\\="); at != std::string::npos; at = text.find("\\=", at + 1)) {
+    text.erase(at, 1);
+  }
+  return text;
+}
+
+void fill_paste(Checker& checker, const Start& start, Settings& out) {
+  for (const std::string& entry : checker.list("raw_paste_global_conf")) {
+    const std::size_t key_size = paste_key_size(entry);
+    if (key_size == std::string::npos) {
+      checker.object_to(fmt::format("{} is not written KEY=VALUE", quote(entry)),
+                        "raw_paste_global_conf");
+      continue;
+    }
+    out.paste_global_conf.emplace_back(without_escapes(entry.substr(0, key_size)),
+                                       without_escapes(entry.substr(key_size + 1)));
+  }
+  const std::string paste = checker.text("paste");
+  if (paste.empty()) return;
+  const std::string file = absolute(paste_file(paste), start.directory);
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(file, ignored)) {
+    checker.object_to(fmt::format("{} not found", quote(file)), "paste");
+  }
+  out.paste = file + paste.substr(paste_file(paste).size());
+}
+
 void fill_start(Checker& checker, const Start& start, Settings& out) {
   out.wsgi_app = checker.text("wsgi_app");
   out.config_file = start.config_file;
+  out.preload_app = checker.flag("preload_app");
   out.check_config = checker.flag("check_config");
   out.print_config = checker.flag("print_config");
   const std::string chdir = checker.text("chdir");
@@ -213,8 +255,10 @@ void fill_start(Checker& checker, const Start& start, Settings& out) {
     checker.object_to(fmt::format("can't chdir to {}", quote(out.chdir)), "chdir");
   }
   checker.replace("chdir", out.chdir);
-  if (!out.wsgi_app.empty() && !checker.given("default_proc_name")) {
-    checker.replace("default_proc_name", out.wsgi_app);
+  fill_paste(checker, start, out);
+  const std::string application = out.paste.empty() ? out.wsgi_app : paste_file(out.paste);
+  if (!application.empty() && !checker.given("default_proc_name")) {
+    checker.replace("default_proc_name", application);
   }
   const std::string proc_name = checker.text("proc_name");
   out.proc_name = proc_name.empty() ? checker.text("default_proc_name") : proc_name;
@@ -265,8 +309,13 @@ void fill_sockets(Checker& checker, Settings& out) {
   if (const std::string file = checker.text("pidfile"); !file.empty()) {
     out.pidfile = absolute(file, out.chdir);
   }
+  out.reuse_port = checker.flag("reuse_port");
+  out.daemon = checker.flag("daemon");
   out.backlog = static_cast<int>(checker.number("backlog"));
   out.umask = static_cast<unsigned>(checker.number("umask"));
+  out.user = static_cast<unsigned>(checker.number("user"));
+  out.group = static_cast<unsigned>(checker.number("group"));
+  out.initgroups = checker.flag("initgroups");
 }
 
 void fill_workers(Checker& checker, Settings& out) {
@@ -389,6 +438,60 @@ void fill_logs(Checker& checker, Settings& out) {
   }
   out.loglevel = level;
   out.log_format = checker.text("log_format");
+  out.capture_output = checker.flag("capture_output");
+}
+
+// A relative one is looked for where the application runs.
+void check_log_config(Checker& checker, std::string_view name, const std::string& folder) {
+  const std::string file = checker.text(name);
+  std::error_code ignored;
+  if (file.empty() || std::filesystem::exists(absolute(file, folder), ignored)) return;
+  checker.object_to(fmt::format("log config {} not found", quote(file)), name);
+}
+
+bool has_own_logger(const Checker& checker) {
+  constexpr std::array kDefaults = {"", "simple", "gunicorn.glogging.Logger",
+                                    "winghorn.glogging.Logger"};
+  const bool is_class = std::holds_alternative<Opaque>(checker.value("logger_class"));
+  return is_class || std::ranges::find(kDefaults, checker.text("logger_class")) == kDefaults.end();
+}
+
+void fill_python_logging(Checker& checker, Settings& out) {
+  for (const std::string_view name : {"logconfig", "logconfig_json"}) {
+    check_log_config(checker, name, out.chdir);
+  }
+  if (const std::string statsd = checker.text("statsd_host"); !statsd.empty()) {
+    if (const auto address = parse_statsd_address(statsd)) {
+      out.statsd_host = address->host;
+      out.statsd_port = address->port;
+    } else {
+      checker.object_to("Value must be one of ('host:port', 'unix://PATH')", "statsd_host");
+    }
+  }
+  out.backlog_metric = checker.flag("enable_backlog_metric") && !out.statsd_host.empty();
+  const bool has_config = !checker.text("logconfig").empty() ||
+                          !checker.text("logconfig_json").empty() ||
+                          std::holds_alternative<Opaque>(checker.value("logconfig_dict"));
+  out.logs_by_python =
+      has_config || has_own_logger(checker) || checker.flag("syslog") || !out.statsd_host.empty();
+  if (out.logs_by_python && out.log_format == "json") {
+    checker.warn(
+        "setting 'log_format' has no effect: the log goes through Python's logging, which is "
+        "configured by logconfig, logconfig_dict, logconfig_json or logger_class");
+  }
+}
+
+void point_out_contradictions(Checker& checker, const Settings& settings) {
+  const auto is_given = [&checker](std::string_view name) {
+    return checker.given(name) && checker.value(name) != default_value(*find_setting(name));
+  };
+  for (const Contradiction& found : contradictions(settings, is_given)) {
+    if (found.is_fatal) {
+      checker.object_to(found.text, found.setting);
+    } else {
+      checker.warn(found.text);
+    }
+  }
 }
 
 // The last value given for each name, in the order of precedence.
@@ -436,6 +539,8 @@ std::variant<LoadedSettings, Complaints> make_settings(std::span<const Given> gi
   fill_requests(checker, out);
   fill_trust(checker, out);
   fill_logs(checker, out);
+  fill_python_logging(checker, out);
+  point_out_contradictions(checker, out);
   Complaints complaints = checker.take_complaints();
   if (!complaints.empty()) return complaints;
   out.warnings = checker.take_warnings();

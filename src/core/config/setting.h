@@ -25,6 +25,7 @@ enum class Kind : std::uint8_t {
   CommaList,    // "a,b,c"
   Networks,     // a CommaList of addresses, networks and "*"
   Table,        // a dict of strings
+  Dict,         // a dict that C++ does not look into
   Durations,    // a dict of path prefixes and seconds, fractions allowed
   WorkerClass,  // the name of a worker class
   User,         // a user's name or number

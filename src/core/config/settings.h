@@ -23,12 +23,15 @@ enum class WorkerClass : std::uint8_t { Sync, Gthread };
 
 struct Settings {
   // What to run, and from where.
-  std::string wsgi_app;     // MODULE[:EXPR]; empty when none was named
+  std::string wsgi_app;  // MODULE[:EXPR]; empty when none was named
+  std::string paste;     // FILE[#SECTION], absolute; empty: the application is wsgi_app
+  std::vector<std::pair<std::string, std::string>> paste_global_conf;
   std::string config_file;  // the one that was read, as it was found; empty when there was none
   std::string chdir;        // absolute
   std::vector<std::string> pythonpath;                           // absolute, in the order given
   std::vector<std::pair<std::string, std::string>> environment;  // raw_env
   std::vector<std::string> reload_extra_files;  // absolute; files and patterns of them
+  bool preload_app = false;
   bool check_config = false;
   bool print_config = false;
 
@@ -36,7 +39,14 @@ struct Settings {
   std::vector<BindAddress> bind;  // at least one
   int backlog = 0;
   unsigned umask = 0;  // of Unix sockets
+  bool reuse_port = false;
 
+  // Who workers are.
+  unsigned user = 0;
+  unsigned group = 0;
+  bool initgroups = false;
+
+  bool daemon = false;
   std::string pidfile;    // absolute; empty: none
   std::string proc_name;  // in process titles
 
@@ -107,6 +117,13 @@ struct Settings {
   std::string access_log_format;
   std::string loglevel;    // debug, info, warning, error or critical
   std::string log_format;  // text or json
+  bool capture_output = false;
+  // Python's logging takes the lines: it has been configured, or something needs it.
+  bool logs_by_python = false;
+  bool backlog_metric = false;
+  std::string
+      statsd_host;  // a host's name or address, or with port 0 a socket's path; empty: no statsd
+  unsigned statsd_port = 0;
 
   // What is odd about the configuration without being wrong; for the log, once it is open.
   std::vector<std::string> warnings;

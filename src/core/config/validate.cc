@@ -208,6 +208,18 @@ Checked check_table(const Value& value) {
   return Complaint{fmt::format("Value is not a dictionary: {}", str(value))};
 }
 
+Checked check_dict(const Value& value) {
+  const auto* object = std::get_if<Opaque>(&value);
+  const auto* pairs = std::get_if<Pairs>(&value);
+  if (pairs != nullptr || (object != nullptr && object->type == "dict")) return value;
+  return Complaint{fmt::format("Value is not a dictionary: {}", str(value))};
+}
+
+// A class or a function of Python's is passed on; what it is worth shows when it is used.
+Checked check_class(const Value& value) {
+  return std::holds_alternative<Opaque>(value) ? value : check_text(value);
+}
+
 Checked check_durations(const Setting& setting, const Value& value) {
   const auto* pairs = std::get_if<Pairs>(&value);
   if (pairs == nullptr) {
@@ -231,11 +243,19 @@ Checked check_durations(const Setting& setting, const Value& value) {
 
 // ---- names that something must be found by
 
+// What setresuid(2) takes for a user; -1 means to it that nothing changes.
+bool is_id(std::int64_t number) { return number >= 0 && number < 0xFFFFFFFF; }
+
+std::optional<std::int64_t> id_in(const Value& value) {
+  const auto* const given = std::get_if<std::int64_t>(&value);
+  const auto number = given != nullptr ? std::optional(*given) : python_integer(str(value));
+  return number && is_id(*number) ? number : std::nullopt;
+}
+
 Checked check_user(const Value& value) {
   if (is_none(value)) return Value(static_cast<std::int64_t>(geteuid()));
-  if (std::holds_alternative<std::int64_t>(value)) return value;
+  if (const auto number = id_in(value)) return Value(*number);
   const std::string name = str(value);
-  if (const auto number = python_integer(name)) return Value(*number);
   const passwd* entry = getpwnam(name.c_str());
   if (entry != nullptr) return Value(static_cast<std::int64_t>(entry->pw_uid));
   return Complaint{fmt::format("No such user: {}", quote(name))};
@@ -243,9 +263,8 @@ Checked check_user(const Value& value) {
 
 Checked check_group(const Value& value) {
   if (is_none(value)) return Value(static_cast<std::int64_t>(getegid()));
-  if (std::holds_alternative<std::int64_t>(value)) return value;
+  if (const auto number = id_in(value)) return Value(*number);
   const std::string name = str(value);
-  if (const auto number = python_integer(name)) return Value(*number);
   const group* entry = getgrnam(name.c_str());
   if (entry != nullptr) return Value(static_cast<std::int64_t>(entry->gr_gid));
   return Complaint{fmt::format("No such group: {}", quote(name))};
@@ -284,6 +303,8 @@ std::string worker_class_refusal(std::string_view name) {
 }
 
 Checked check_worker_class(const Value& value) {
+  const auto* object = std::get_if<Opaque>(&value);
+  if (object != nullptr && !object->refusal.empty()) return Complaint{object->refusal};
   const auto* text = std::get_if<std::string>(&value);
   if (text == nullptr) {
     return Complaint{
@@ -339,8 +360,9 @@ std::variant<Value, Complaint> check_value(const Setting& setting, const Value& 
                                            Origin origin) {
   switch (setting.kind) {
     case Kind::Text:
-    case Kind::Class:
       return check_text(value);
+    case Kind::Class:
+      return check_class(value);
     case Kind::Integer:
     case Kind::Octal:
       return check_integer(setting, value, origin);
@@ -360,6 +382,8 @@ std::variant<Value, Complaint> check_value(const Setting& setting, const Value& 
       return check_networks(value);
     case Kind::Table:
       return check_table(value);
+    case Kind::Dict:
+      return check_dict(value);
     case Kind::Durations:
       return check_durations(setting, value);
     case Kind::WorkerClass:
@@ -387,6 +411,7 @@ Value default_value(const Setting& setting) {
     case Kind::Networks:
       return split(*text, ',');
     case Kind::Table:
+    case Kind::Dict:
     case Kind::Durations:
       return pairs_of(*text);
     case Kind::Callable:
@@ -420,6 +445,8 @@ std::string expectation(const Setting& setting) {
       return "addresses or networks separated by commas, or *";
     case Kind::Table:
       return "a dictionary of strings";
+    case Kind::Dict:
+      return "a dictionary";
     case Kind::Durations:
       return "a dictionary of path prefixes and seconds";
     case Kind::User:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/engine/access_recorder.h"
 
+#include "core/base/ascii.h"
 #include "core/http/grammar.h"
 #include "core/log/log.h"
 
@@ -42,6 +43,7 @@ class ExchangeFields final : public log::FieldSource {
     if (equals_ignoring_case(name, "request_method")) return head.method;
     if (equals_ignoring_case(name, "raw_uri")) return head.target;
     if (equals_ignoring_case(name, "query_string")) return head.query;
+    if (equals_ignoring_case(name, "path_info")) return percent_decoded(head.path, decoded_);
     if (equals_ignoring_case(name, "server_protocol")) return head.version;
     if (equals_ignoring_case(name, "wsgi.url_scheme")) return head.scheme;
     if (equals_ignoring_case(name, "remote_addr")) return exchange_.client().address;
@@ -49,6 +51,15 @@ class ExchangeFields final : public log::FieldSource {
     if (equals_ignoring_case(name, "server_name")) return exchange_.connection().local_address;
     if (equals_ignoring_case(name, "server_port")) return exchange_.connection().local_port;
     return last_field([&](Bytes field) { return names_field(name, field); });
+  }
+
+  void each_request_header(const Visit& visit) const override {
+    for (const Field& field : exchange_.head.fields) visit(field.name, field.value);
+  }
+
+  void each_reply_header(const Visit& visit) const override {
+    exchange_.notes.reply_head.each_field(
+        [&](const Field& field) { visit(field.name, field.value); });
   }
 
  private:
@@ -62,13 +73,10 @@ class ExchangeFields final : public log::FieldSource {
   }
 
   const Exchange& exchange_;
+  mutable std::string decoded_;
 };
 
 }  // namespace
-
-AccessRecorder::AccessRecorder(const std::string& format) {
-  if (!format.empty()) format_ = log::AccessFormat::compile(format).value();
-}
 
 void AccessRecorder::answered(const Exchange& exchange, Instant now, RingMark* mark) {
   write_line(exchange, now, mark);

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "core/base/clock.h"
 #include "core/base/log_ring.h"
@@ -16,8 +17,8 @@ namespace winghorn {
 
 class AccessRecorder {
  public:
-  // The settings have checked the format; an empty one means no access log.
-  explicit AccessRecorder(const std::string& format);
+  // Without a format there is no access log.
+  explicit AccessRecorder(std::optional<log::AccessFormat> format) : format_(std::move(format)) {}
 
   // A slot ran it, or would have: one access line. The mark tells the arbiter that it needs to write none.
   void answered(const Exchange& exchange, Instant now, RingMark* mark = nullptr);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "core/http/header_policy.h"
 #include "core/http/limits.h"
 #include "core/http/strictness.h"
+#include "core/log/access_log.h"
 #include "core/proxy/proxy_header.h"
 
 namespace winghorn {
@@ -49,7 +51,7 @@ struct EngineSettings {
   Nanos graceful_timeout = Seconds(30);
   std::uint64_t max_requests = 0;  // then it asks for its successor; 0: never
 
-  std::string access_log_format;  // empty: no access log
+  std::optional<log::AccessFormat> access_format;  // none: no access log
 };
 
 }  // namespace winghorn

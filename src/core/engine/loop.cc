@@ -39,7 +39,7 @@ Loop::Loop(const EngineSettings& settings, Doors doors, Poller poller, Homecomin
                       settings.server_name, settings.keep_alive},
       crash_table_([&slots] { slots.stay_out(); }),
       last_words_(session_config_, page_for(kCrashed), page_for(kNotBegun)),
-      recorder_(settings.access_log_format),
+      recorder_(settings.access_format),
       rows_(std::move(rows)),
       request_clocks_(settings.request_times),
       trusted_(settings.forwarded_allow_ips),

@@ -47,6 +47,7 @@ struct ListeningSocket {
   std::string address;  // as bound; empty when each accepted socket has its own
   std::string port;
   bool is_unix = false;
+  bool is_own = false;  // of this worker alone (reuse_port): nobody else takes what waits there
 };
 
 // How a worker that is to go treats connections that are idle.
@@ -198,7 +199,7 @@ class Loop {
   bool accept_from(Source& source);
   bool take_in_next();
   FdChannel::Received take_in();
-  bool may_accept();
+  bool may_accept(const Source& source);
   bool has_room();
   struct Welcome {
     bool connections = false;
@@ -220,7 +221,9 @@ class Loop {
   bool is_one_too_many(const Connection& connection);
   void pause_accepting();
   void tell_of_pause();
-  void accept_all_that_wait();
+  void take_in_all_that_wait();
+  void accept_all_that_wait(Source& source);
+  void empty_own_listeners();
 
   // Output.
   void deliver(Exchange& exchange);

@@ -43,7 +43,11 @@ Loop::Welcome Loop::welcome() {
 
 // One that has said nothing yet is enough for a turn: siblings look at the same queue, and a burst taken by
 // whoever woke first would stay with it for as long as its clients keep their connections.
-bool Loop::may_accept() { return welcome().connections && (all_busy_ || accepted_silent_ == 0); }
+bool Loop::may_accept(const Source& source) {
+  // A request that comes here while others are free is handed over to them; its connection is not.
+  if (source.socket.is_own) return has_room();
+  return welcome().connections && (all_busy_ || accepted_silent_ == 0);
+}
 
 // A client that waits is worth more than one that may never say anything again. False: none is idle.
 bool Loop::close_longest_idle() {
@@ -78,7 +82,7 @@ bool Loop::accept_next() {
 
 // False: not from there now.
 bool Loop::accept_from(Source& source) {
-  source.pending = accepted_now_ < kAcceptsPerTurn && may_accept();
+  source.pending = accepted_now_ < kAcceptsPerTurn && may_accept(source);
   if (!source.pending) return false;
   Accepted accepted;
   switch (accept_one(source.socket.fd.get(), accepted)) {
@@ -176,7 +180,8 @@ void Loop::watch_doors() {
   const Welcome wanted = welcome();
   for (std::size_t place = 0; place < sources_.size(); ++place) {
     Source& source = sources_[place];
-    watch(source, source.socket.fd.get(), kListenerBit | place, wanted.connections);
+    const bool is_open = source.socket.is_own ? has_room() : wanted.connections;
+    watch(source, source.socket.fd.get(), kListenerBit | place, is_open);
   }
   watch(inbox_, siblings_.receiving_end(), kInboxToken, wanted.requests);
 }

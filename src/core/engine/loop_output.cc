@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: MIT
 // What goes out: replies collected, sent and done with; the end of connections.
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "core/base/check.h"
 #include "core/engine/loop.h"
 #include "core/http/error_page.h"
 #include "core/log/log.h"
+#include "core/net/accepting.h"
 #include "core/net/stream.h"
 
 namespace winghorn {
 namespace {
 
 constexpr int kSendsPerTurn = 16;  // then other connections have theirs
+constexpr Millis kHalfMadeConnections{50};
 
 }  // namespace
 
@@ -285,7 +289,11 @@ void Loop::destroy(Connection& connection) {
 // ---- the end of the worker ----
 
 void Loop::drain(Drain how) {
-  if (how == Drain::ToTheLast) accept_all_that_wait();
+  if (how == Drain::ToTheLast) {
+    take_in_all_that_wait();
+    for (Source& source : sources_) accept_all_that_wait(source);
+  }
+  if (how != Drain::AtOnce) empty_own_listeners();
   draining_ = true;
   for (auto& entry : table_) {
     Connection* connection = entry.get();
@@ -303,18 +311,39 @@ void Loop::drain(Drain how) {
   flush();
 }
 
-void Loop::accept_all_that_wait() {
+void Loop::take_in_all_that_wait() {
   auto received = siblings_ ? FdChannel::Received::Message : FdChannel::Received::Nothing;
   while (received == FdChannel::Received::Message && !is_crowded()) received = take_in();
-  for (Source& source : sources_) {
-    Accepted accepted;
-    for (std::size_t most = settings_.limits.connections; source.socket.fd && most > 0; --most) {
-      if (is_crowded()) return;
-      const AcceptOutcome outcome = accept_one(source.socket.fd.get(), accepted);
-      if (outcome == AcceptOutcome::TryAgain) continue;
-      if (outcome != AcceptOutcome::Taken) break;
-      service(adopt(source, accepted));
+}
+
+void Loop::accept_all_that_wait(Source& source) {
+  Accepted accepted;
+  for (std::size_t most = settings_.limits.connections; source.socket.fd && most > 0; --most) {
+    if (is_crowded()) return;
+    const AcceptOutcome outcome = accept_one(source.socket.fd.get(), accepted);
+    if (outcome == AcceptOutcome::TryAgain) continue;
+    if (outcome != AcceptOutcome::Taken) return;
+    service(adopt(source, accepted));
+  }
+}
+
+// Closing one resets what is queued there, and what is half made. Nothing new is begun meanwhile, so the
+// time that a handshake takes is all that is lost, once in a worker's life.
+void Loop::empty_own_listeners() {
+  std::vector<pollfd> watched;
+  for (const Source& source : sources_) {
+    if (!source.socket.is_own || !source.socket.fd) continue;
+    hold_newcomers(source.socket.fd.get());
+    watched.push_back({source.socket.fd.get(), POLLIN, 0});
+  }
+  if (watched.empty()) return;
+  const Instant end = winghorn::now() + kHalfMadeConnections;
+  for (Instant at = winghorn::now(); at < end && !is_crowded(); at = winghorn::now()) {
+    for (Source& source : sources_) {
+      if (source.socket.is_own) accept_all_that_wait(source);
     }
+    const auto left = std::chrono::ceil<Millis>(end - at);
+    ::poll(watched.data(), watched.size(), static_cast<int>(left.count()));
   }
 }
 

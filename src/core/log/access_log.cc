@@ -11,6 +11,7 @@
 #include "core/base/ascii.h"
 #include "core/log/access_atoms.h"
 #include "core/log/access_format_compiler.h"
+#include "core/log/access_json.h"
 #include "core/log/escape.h"
 
 namespace winghorn::log {
@@ -216,13 +217,39 @@ void append_shaped(const Piece& piece, const AccessRecord& record, std::string& 
 }  // namespace
 
 Result<AccessFormat> AccessFormat::compile(std::string_view format) {
-  AccessFormat compiled;
+  if (format == "json") return AccessFormat(Shape::Json);
+  AccessFormat compiled(Shape::Pieces);
   Status read = FormatCompiler(format).compile(compiled.pieces_, compiled.tail_);
   if (!read) return read.error();
   return compiled;
 }
 
+AccessFormat AccessFormat::whole() { return AccessFormat(Shape::WholeJson); }
+
+Result<AccessFormat> AccessFormat::wrapped(std::string_view format) {
+  Result<AccessFormat> made = compile(format);
+  if (made && made.value().shape_ == Shape::Pieces) made.value().shape_ = Shape::WrappedPieces;
+  return made;
+}
+
 void AccessFormat::format(const AccessRecord& record, std::string& out) const {
+  switch (shape_) {
+    case Shape::Pieces:
+      return format_pieces(record, out);
+    case Shape::WrappedPieces: {
+      std::string line;
+      format_pieces(record, line);
+      line.pop_back();
+      return append_wrapped_line(record, line, out);
+    }
+    case Shape::Json:
+      return append_access_json(record, out);
+    case Shape::WholeJson:
+      return append_whole_access_json(record, out);
+  }
+}
+
+void AccessFormat::format_pieces(const AccessRecord& record, std::string& out) const {
   for (const Piece& piece : pieces_) {
     out += piece.before;
     if (piece.plain) {

@@ -4,11 +4,13 @@
 // T M D L p Q {name}i {name}o {name}e, with Python's flags, width and precision; unknown ones give "-". All but
 // Q, the time in queue, are gunicorn's.
 // Everything that came from outside is escaped: a request makes exactly one line.
+// The format "json" stands for a line of JSON (access_json.h).
 // A compiled format is read-only and may be used by all threads.
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,10 +25,14 @@ namespace winghorn::log {
 // Where a format finds header fields. `name` is in lower case; field names are compared without regard
 // to case. An absent field is Bytes() (its data() is null), an empty one is not.
 struct FieldSource {
+  using Visit = std::function<void(Bytes name, Bytes value)>;
+
   virtual ~FieldSource() = default;
   virtual Bytes request_header(Bytes /*name*/) const { return {}; }  // the last one of that name
   virtual Bytes reply_header(Bytes /*name*/) const { return {}; }
   virtual Bytes environ_value(Bytes /*name*/) const { return {}; }
+  virtual void each_request_header(const Visit& /*visit*/) const {}
+  virtual void each_reply_header(const Visit& /*visit*/) const {}
 };
 
 struct AccessRecord {
@@ -66,13 +72,21 @@ class AccessFormat {
   };
 
   static Result<AccessFormat> compile(std::string_view format);
+  // For a Receiver: all there is to know, or the line that `format` makes with its time and process.
+  static AccessFormat whole();
+  static Result<AccessFormat> wrapped(std::string_view format);
 
   // Appends one line, newline included.
   void format(const AccessRecord& record, std::string& out) const;
 
  private:
-  AccessFormat() = default;
+  enum class Shape : std::uint8_t { Pieces, WrappedPieces, Json, WholeJson };
 
+  explicit AccessFormat(Shape shape) : shape_(shape) {}
+
+  void format_pieces(const AccessRecord& record, std::string& out) const;
+
+  Shape shape_;
   std::vector<Piece> pieces_;
   std::string tail_;  // after the last piece, newline included
 };

@@ -1,40 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "core/log/json_lines.h"
 
-#include <fmt/format.h>
-
 #include <array>
-#include <cmath>
-#include <ctime>
-#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
 #include "core/base/bytes.h"
+#include "core/log/json_text.h"
 
 namespace winghorn::log {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr std::array<std::string_view, 5> kLevels = {"debug", "info", "warning", "error",
                                                      "critical"};
 constexpr std::string_view kCutMark = "...";
 constexpr std::size_t kMostParts = 999'999;  // its digits are what counts
-
-std::string line_of(const Json& object) {
-  return object.dump(-1, ' ', true, Json::error_handler_t::replace) + '\n';
-}
-
-std::string rfc3339(std::chrono::system_clock::time_point when) {
-  const auto millis = std::chrono::floor<Millis>(when.time_since_epoch()).count();
-  const auto seconds = static_cast<std::time_t>(millis / 1000);
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  char moment[40];
-  const std::size_t size = std::strftime(moment, sizeof moment, "%Y-%m-%dT%H:%M:%S", &utc);
-  return fmt::format("{}.{:03}Z", std::string_view(moment, size), millis % 1000);
-}
 
 Json stamped(const Origin& origin) {
   Json object;
@@ -154,10 +134,6 @@ std::string with_stacks(const Origin& origin, const Json& first, const Json& oth
 
 // ---- incidents ----
 
-double seconds(Nanos nanos) {
-  return std::round(std::chrono::duration<double, std::milli>(nanos).count()) / 1000;
-}
-
 Json fields_of(const Incident& incident, std::size_t longest) {
   const std::size_t most = longest / 16;
   Json fields;
@@ -168,11 +144,11 @@ Json fields_of(const Incident& incident, std::size_t longest) {
   fields["target"] = shortened(incident.target, longest / 2);
   if (!incident.peer.empty()) fields["peer"] = shortened(incident.peer, most);
   fields["phase"] = incident.phase;
-  fields["age_seconds"] = seconds(incident.age);
-  if (incident.queued) fields["queued_seconds"] = seconds(*incident.queued);
+  fields["age_seconds"] = seconds_of(incident.age);
+  if (incident.queued) fields["queued_seconds"] = seconds_of(*incident.queued);
   if (incident.bytes_in) fields["bytes_in"] = *incident.bytes_in;
   if (incident.bytes_out) fields["bytes_out"] = *incident.bytes_out;
-  if (incident.cpu) fields["cpu_seconds"] = seconds(*incident.cpu);
+  if (incident.cpu) fields["cpu_seconds"] = seconds_of(*incident.cpu);
   if (incident.slot) fields["slot"] = *incident.slot;
   if (incident.thread != 0) fields["thread"] = thread_name(incident.thread);
   if (!incident.waits_in.empty()) fields["waits_in"] = incident.waits_in;

@@ -2,6 +2,7 @@
 #include "core/log/log.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <array>
 #include <memory>
@@ -14,6 +15,8 @@
 #include "core/log/log_line.h"
 #include "core/log/log_thread.h"
 #include "core/log/outlets.h"
+#include "core/log/output_capture.h"
+#include "core/log/receiver.h"
 #include "core/log/record.h"
 #include "core/log/ring_writer.h"
 
@@ -32,7 +35,7 @@ class Process {
   // Of a process just forked from one that had `parent`.
   explicit Process(Process* parent);
 
-  Status open(const Places& places, Format format);
+  Status open(const Places& places, Level level, Format format);
   void reopen();
   void write(LogKind kind, Bytes text, RingMark* mark = nullptr);
   void write_long(Bytes text, Millis patience);
@@ -45,6 +48,7 @@ class Process {
   void stop_thread(Millis patience);
 
  private:
+  bool is_receivers_own(LogKind kind, Bytes text);
   void pass_on(LogKind kind, Bytes lines, RingMark* mark = nullptr);
   void await_room(Instant until);
   bool see_it_written();
@@ -52,6 +56,9 @@ class Process {
 
   std::mutex mutex_;
   Outlets outlets_;
+  // Set by the only thread there is, and read without the lock: who holds it must not wait for the interpreter.
+  std::shared_ptr<const Receiver> receiver_;
+  std::string captured_;  // the file that standard output is a part of
   DirectWriter direct_{outlets_};
   LogRing* ring_ = nullptr;
   std::unique_ptr<RingWriter> writer_;
@@ -85,33 +92,74 @@ void watch_forks() {
   (void)watched;
 }
 
-Process::Process(Process* parent) : parent_(parent) {
+Process::Process(Process* parent)
+    : receiver_(parent->receiver_), captured_(parent->captured_), parent_(parent) {
   outlets_.errors = parent->outlets_.errors.inherit();
   outlets_.access = parent->outlets_.access.inherit();
 }
 
-Result<Sink> sink_for(const std::string& place, int standard) {
+// Lines that a receiver logs while it takes lines.
+thread_local bool inside_receiver = false;
+
+void hand_to(const Receiver& receiver, LogKind kind, Bytes lines) {
+  inside_receiver = true;
+  receiver.take(kind, lines);
+  inside_receiver = false;
+}
+
+// The same, as the sinks see it.
+std::shared_ptr<const Receiver> guarded(const std::shared_ptr<const Receiver>& receiver) {
+  if (receiver == nullptr) return nullptr;
+  Receiver made = *receiver;
+  made.take = [receiver](LogKind kind, Bytes lines) { hand_to(*receiver, kind, lines); };
+  return std::make_shared<const Receiver>(std::move(made));
+}
+
+Result<Sink> sink_for(const Places& places, LogKind kind,
+                      const std::shared_ptr<const Receiver>& receiver) {
+  if (receiver != nullptr) return Sink::to(receiver, kind);
+  const bool is_error = kind == LogKind::Error;
+  const std::string& place = is_error ? places.errors : places.access;
+  const int standard = is_error ? 2 : 1;
   if (place == "-") return Sink::standard(standard);
   if (place.empty()) return Sink();
   return Sink::file(place);
 }
 
-Status Process::open(const Places& places, Format format) {
-  Result<Sink> errors = sink_for(places.errors, 2);
+Status Process::open(const Places& places, Level level, Format format) {
+  const auto receiver = guarded(places.receiver);
+  Result<Sink> errors = sink_for(places, LogKind::Error, receiver);
   if (!errors) return errors.error();
-  Result<Sink> access = sink_for(places.access, 1);
+  const bool captures = places.capture && places.errors != "-";
+  if (captures) {
+    if (Status captured = capture_output(places.errors); !captured) return captured;
+  }
+  Result<Sink> access = sink_for(places, LogKind::Access, receiver);
   if (!access) return access.error();
+  if (receiver != nullptr) {
+    const Result<Level> wanted = receiver->open();
+    if (!wanted) {
+      if (receiver_ != nullptr) (void)receiver_->open();  // it was right once
+      return wanted.error();
+    }
+    level = wanted.value();
+    format = Format::ForReceiver;
+  }
   const std::lock_guard lock(mutex_);
   CHECK(ring_ == nullptr);  // a worker's places are its arbiter's
   direct_.flush();
   outlets_.errors = std::move(errors).value();
   outlets_.access = std::move(access).value();
+  receiver_ = receiver;
+  captured_ = captures ? places.errors : "";
   access_on.store(outlets_.access.on());
+  lowest_wanted.store(level, std::memory_order_relaxed);
   choose_format(format, std::min(LogRing::kLongestRecord, outlets_.errors.batch_bytes()));
   return Nothing{};
 }
 
 void Process::reopen() {
+  if (!captured_.empty()) (void)capture_output(captured_);  // as it was, if it cannot be
   {
     const std::lock_guard lock(mutex_);
     if (writer_now_ == Writer::Caller) {
@@ -123,7 +171,20 @@ void Process::reopen() {
   thread_->ask_to_reopen();
 }
 
+// True: taken, without the lock and the ring.
+bool Process::is_receivers_own(LogKind kind, Bytes text) {
+  if (receiver_ == nullptr) return false;
+  if (inside_receiver) {
+    (void)!::write(STDERR_FILENO, text.data(), text.size());
+    return true;
+  }
+  if (ring_ != nullptr) return false;
+  receiver_->take(kind, text);
+  return true;
+}
+
 void Process::write(LogKind kind, Bytes text, RingMark* mark) {
+  if (is_receivers_own(kind, text)) return;
   bool must_ring = false;
   {
     const std::lock_guard lock(mutex_);
@@ -171,7 +232,9 @@ void Process::write_raw(Bytes text) {
 // True: the thread must be rung, once the lock is let go.
 bool Process::see_it_written() {
   if (writer_now_ == Writer::Thread) return thread_->must_ring();
-  if (ring_ != nullptr && writer_now_ == Writer::Caller) write_out_here();
+  // A receiver may want the interpreter, which may wait for this lock: its lines are for the thread to come, or
+  // for the arbiter.
+  if (ring_ != nullptr && writer_now_ == Writer::Caller && receiver_ == nullptr) write_out_here();
   return false;
 }
 
@@ -233,7 +296,8 @@ void Process::stop_thread(Millis patience) {
   const bool returned = thread_->stop(patience);
   const std::lock_guard lock(mutex_);
   writer_now_ = returned ? Writer::Caller : Writer::NobodyAnyMore;
-  if (returned) write_out_here();  // what came while it was on its way out
+  // What came while it was on its way out.
+  if (returned && receiver_ == nullptr) write_out_here();
 }
 
 // Of the calling thread's, in wsgi.errors.
@@ -262,9 +326,7 @@ std::optional<Format> format_named(std::string_view name) {
 
 Status open(const Places& places, Level level, Format format) {
   watch_forks();
-  Status opened = process().open(places, format);
-  if (opened) lowest_wanted.store(level, std::memory_order_relaxed);
-  return opened;
+  return process().open(places, level, format);
 }
 
 void reopen() { process().reopen(); }

@@ -21,6 +21,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,14 +40,19 @@ enum class Level : std::uint8_t { Debug, Info, Warning, Error, Critical };
 // "debug", "INFO", …
 std::optional<Level> level_named(std::string_view name);
 
-enum class Format : std::uint8_t { Text, Json };
+// ForReceiver: as Json, but a record has nothing beside its message, which is the text.
+enum class Format : std::uint8_t { Text, Json, ForReceiver };
 
 // "text", "json"
 std::optional<Format> format_named(std::string_view name);
 
+struct Receiver;
+
 struct Places {
   std::string errors = "-";  // "-" is stderr, else a file that is appended to
   std::string access;        // "-" is stdout, empty is off
+  bool capture = false;      // standard output and error go to the file of `errors`, if it is one
+  std::shared_ptr<const Receiver> receiver = nullptr;  // takes all lines instead of the two
   bool operator==(const Places&) const = default;
 };
 
@@ -110,7 +116,8 @@ void drain_dead(LogRing& ring);
 void attach_ring(LogRing& ring);
 void start_thread();
 // Writes what is in the ring, for at most so long; the rest is the arbiter's to write. Any thread; a
-// second call returns at once.
+// second call returns at once. With a receiver that needs the interpreter the caller must not hold it, and all
+// that is left is the arbiter's.
 void stop_thread(Millis patience = Millis(1000));
 
 }  // namespace winghorn::log

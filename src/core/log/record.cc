@@ -27,7 +27,7 @@ std::size_t longest_line() { return longest.load(std::memory_order_relaxed); }
 template <class Told>
 std::string one_or_the_other(Level level, const Told& told) {
   if (format_is(Format::Json)) return json_lines(here(level), told, longest_line());
-  return error_line(level, text_of(told), std::time(nullptr), ::getpid());
+  return record_of(level, text_of(told));
 }
 
 }  // namespace
@@ -40,8 +40,8 @@ void choose_format(Format format, std::size_t longest_line) {
 bool format_is(Format format) { return chosen.load(std::memory_order_relaxed) == format; }
 
 std::string record_of(Level level, std::string_view message) {
-  if (format_is(Format::Json)) return json_lines(here(level), message, longest_line());
-  return error_line(level, message, std::time(nullptr), ::getpid());
+  if (format_is(Format::Text)) return error_line(level, message, std::time(nullptr), ::getpid());
+  return json_lines(here(level), message, longest_line());
 }
 
 std::string record_of(Level level, const Incident& incident) {

@@ -62,7 +62,9 @@ RingWriter::Attempt RingWriter::write_batch(LogKind kind, Order order) {
   const std::uint64_t end = gather(kind, order);
   if (batch_.empty()) return Attempt::NothingThere;
   Sink& sink = outlets_.of(kind);
-  if (order == Order::InTurn) ring_.note_writing(end, sink.place());
+  // A receiver may be long in coming to them (it wants the interpreter): if we are killed meanwhile, they count
+  // as not given to it.
+  if (order == Order::InTurn && !sink.has_receiver()) ring_.note_writing(end, sink.place());
   if (!sink.write(batch_)) {
     ring_.note_writing(0);
     return Attempt::Busy;

@@ -76,8 +76,18 @@ Result<Sink> Sink::file(const std::string& path) {
   return sink;
 }
 
+Sink Sink::to(std::shared_ptr<const Receiver> receiver, LogKind kind) {
+  Sink sink;
+  sink.receiver_ = std::move(receiver);
+  sink.kind_ = kind;
+  sink.batch_bytes_ = LogRing::kLongestRecord;
+  return sink;
+}
+
 Sink Sink::inherit() {
   Sink sink;
+  sink.receiver_ = receiver_;
+  sink.kind_ = kind_;
   sink.owned_ = std::move(owned_);
   sink.fd_ = fd_;
   sink.standard_ = standard_;
@@ -90,6 +100,10 @@ Sink Sink::inherit() {
 }
 
 Status Sink::reopen() {
+  if (receiver_ != nullptr) {
+    if (kind_ == LogKind::Error) receiver_->reopen();  // both kinds' places are its own
+    return Nothing{};
+  }
   if (!path_.empty()) {
     const int fd = open_for_appending(path_);
     if (fd < 0) {
@@ -143,19 +157,23 @@ std::uint64_t Sink::take_lost() { return std::exchange(lost_, 0); }
 
 std::uint64_t Sink::place() const {
   struct stat about{};
-  const bool is_file = on() && batch_bytes_ == kFileBatch && ::fstat(fd_, &about) == 0;
+  const bool is_file = fd_ >= 0 && batch_bytes_ == kFileBatch && ::fstat(fd_, &about) == 0;
   return is_file ? static_cast<std::uint64_t>(about.st_size) : 0;
 }
 
 WrittenPart Sink::written_of(Bytes lines, std::uint64_t place) const {
-  if (!on() || batch_bytes_ != kFileBatch) return {lines.size()};
+  if (fd_ < 0 || batch_bytes_ != kFileBatch) return {lines.size()};
   const Fd file(::open(fmt::format("/proc/self/fd/{}", fd_).c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return {lines.size()};
   return written_part(lines, text_from(file.get(), place), place);
 }
 
 bool Sink::write(Bytes lines) {
-  if (!on()) return true;
+  if (receiver_ != nullptr) {
+    receiver_->take(kind_, lines);
+    return true;
+  }
+  if (fd_ < 0) return true;
   if (!settle()) return false;
   bool failed = false;
   if (torn_) {  // what the failed one before left would swallow our first line
@@ -246,6 +264,7 @@ ssize_t Sink::attempt_no_wait(Bytes bytes) {
 }
 
 bool Sink::wait_for_room(Millis patience) const {
+  if (receiver_ != nullptr) return true;
   pollfd wanted{fd_, POLLOUT, 0};
   return ::poll(&wanted, 1, static_cast<int>(patience.count())) != 0;
 }

@@ -11,12 +11,15 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "core/base/bytes.h"
 #include "core/base/clock.h"
 #include "core/base/fd.h"
+#include "core/base/log_ring.h"
 #include "core/base/result.h"
+#include "core/log/receiver.h"
 #include "core/log/written_part.h"
 
 namespace winghorn::log {
@@ -26,10 +29,12 @@ class Sink {
   Sink() = default;  // off: takes everything, writes nothing
   static Sink standard(int descriptor);
   static Result<Sink> file(const std::string& path);
+  static Sink to(std::shared_ptr<const Receiver> receiver, LogKind kind);
   // For a forked process: takes the place over, without the other's unfinished business.
   Sink inherit();
 
-  bool on() const { return fd_ >= 0; }
+  bool on() const { return fd_ >= 0 || receiver_ != nullptr; }
+  bool has_receiver() const { return receiver_ != nullptr; }
   bool write(Bytes lines);
   bool settle();  // false: there is still something unfinished
   bool unfinished() const { return !rest_.empty(); }
@@ -68,6 +73,8 @@ class Sink {
   int fd_ = -1;        // what is written to
   int standard_ = -1;  // of a standard stream
   std::string path_;   // of a file
+  std::shared_ptr<const Receiver> receiver_;
+  LogKind kind_ = LogKind::Error;  // that the receiver is told
   Way way_ = Way::Plain;
   std::size_t batch_bytes_ = 0;
   dev_t device_ = 0;

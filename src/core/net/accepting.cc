@@ -2,6 +2,7 @@
 #include "core/net/accepting.h"
 
 #include <arpa/inet.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -80,6 +81,23 @@ AcceptOutcome accept_one(int listener, Accepted& into) {
   into.peer_address = peer.is_unix ? std::string() : std::move(peer.address);
   into.peer_port = std::move(peer.port);
   return AcceptOutcome::Taken;
+}
+
+void hold_newcomers(int listener) {
+  // A packet with SYN and without ACK begins a connection; such are dropped. What the filter sees begins
+  // with the TCP header (RFC 9293 3.1), whose byte 13 has the flags.
+  constexpr std::uint32_t kFlags = 13;
+  constexpr std::uint32_t kSyn = 0x02;
+  constexpr std::uint32_t kSynAck = 0x12;
+  std::array<sock_filter, 5> program{{
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kFlags),
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, kSynAck),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kSyn, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, 0xFFFFFFFF),
+  }};
+  const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+  ::setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
 }
 
 LocalEnd local_end(int socket) {

@@ -25,6 +25,10 @@ enum class AcceptOutcome : std::uint8_t {
 
 AcceptOutcome accept_one(int listener, Accepted& into);
 
+// New connections are not begun at this TCP listener any more: their clients try again soon, when it may
+// be another's turn. Those that are half made go on. For a listener that is about to be closed.
+void hold_newcomers(int listener);
+
 struct LocalEnd {
   std::string address;  // a path for a unix socket
   std::string port;     // empty for a unix socket

@@ -27,6 +27,7 @@ enum class Order : char {
 enum class Report : char {
   Ready = 'R',    // the application is loaded and the engine accepts
   Recycle = 'C',  // this worker should be replaced: its successor first, then it may be told to go
+  Reload = 'H',   // the code has changed: do as on HUP, which a worker may lack the right to send
 };
 
 struct Lifeline {

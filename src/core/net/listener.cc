@@ -39,6 +39,17 @@ Failure failure_of(const ListenAddress& address, int code) {
   return Failure{"bind " + to_text(address), code};
 }
 
+bool switch_on(int socket, int level, int option, int value = 1) {
+  return ::setsockopt(socket, level, option, &value, sizeof value) == 0;
+}
+
+// For those who are bound from now on. It was bound as if alone, so nobody else was there; and without
+// SO_REUSEADDR nobody who does not share can come. False: this kernel has no such thing.
+bool share_port(int socket) {
+  return switch_on(socket, SOL_SOCKET, SO_REUSEPORT) &&
+         switch_on(socket, SOL_SOCKET, SO_REUSEADDR, 0);
+}
+
 Result<SocketAddress> resolve_tcp(const ListenAddress& address) {
   addrinfo hints{};
   // As gunicorn: a name is an IPv4 address, whatever else it may be.
@@ -114,8 +125,7 @@ Result<Fd> bind_tcp(const ListenAddress& address) {
   if (!name) return name.error();
   Fd socket(::socket(name.value().get()->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return failure_of(address, errno);
-  const int on = 1;
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  switch_on(socket.get(), SOL_SOCKET, SO_REUSEADDR);
   if (::bind(socket.get(), name.value().get(), name.value().length) != 0) {
     return failure_of(address, errno);
   }
@@ -167,14 +177,16 @@ Result<Listener> Listener::bind(const ListenAddress& address, const BindOptions&
   Result<Fd> socket = is_unix ? bind_unix(address, options) : bind_tcp(address);
   if (!socket) return socket.error();
   Listener listener(std::move(socket).value(), address);
-  if (is_unix) listener.remember_file();
-  const Status started = listener.start(options);
+  Status started = is_unix ? listener.own_file(options) : Nothing{};
+  if (started) started = listener.start(options);
   if (!started) return started.error();
   return listener;
 }
 
-Result<Listener> Listener::adopt(Fd socket, ListenAddress asked, const BindOptions& options) {
+Result<Listener> Listener::adopt(Fd socket, ListenAddress asked, const BindOptions& options,
+                                 SocketFile file) {
   Listener listener(std::move(socket), std::move(asked));
+  listener.file_ = file;
   Status ready = make_ours(listener.fd(), listener.asked_);
   if (ready) ready = listener.start(options);
   if (!ready) {
@@ -187,39 +199,88 @@ Result<Listener> Listener::adopt(Fd socket, ListenAddress asked, const BindOptio
 
 Status Listener::start(const BindOptions& options) {
   // systemd's sockets listen already; a second listen() would overwrite the backlog it chose.
-  if (socket_option(fd(), SO_ACCEPTCONN) != 1 && ::listen(fd(), options.backlog) != 0) {
-    const int code = errno;
+  const bool listens = socket_option(fd(), SO_ACCEPTCONN) == 1;
+  const bool is_tcp = asked_.kind == AddressKind::Tcp4 || asked_.kind == AddressKind::Tcp6;
+  is_reserved_ = options.reuse_port && is_tcp && !listens && share_port(fd());
+  Status ready = listens || is_reserved_ ? Nothing{} : listen(options.backlog);
+  if (ready) {
+    describe();
+  } else {
     remove_file();
-    return failure_of(asked_, code);
   }
+  return ready;
+}
+
+Status Listener::listen(int backlog) {
+  if (::listen(fd(), backlog) != 0) return failure_of(asked_, errno);
+  return Nothing{};
+}
+
+void Listener::describe() {
   bound_ = asked_;
   const LocalEnd end = local_end(fd());
   if (end.port.empty()) {
     bound_ = {.kind = AddressKind::Unix, .path = end.address};
-    return Nothing{};
+    return;
   }
   // Accepted connections inherit them: no system call for each.
-  const int on = 1;
-  ::setsockopt(fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  switch_on(fd(), IPPROTO_TCP, TCP_NODELAY);
   ::setsockopt(fd(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentInKernel, sizeof kUnsentInKernel);
   const bool is_v6 = end.address.find(':') != std::string::npos;
   bound_ = {.kind = is_v6 ? AddressKind::Tcp6 : AddressKind::Tcp4, .host = end.address};
   std::from_chars(end.port.data(), end.port.data() + end.port.size(), bound_.port);
-  return Nothing{};
 }
 
-void Listener::remember_file() {
+Result<Listener> Listener::beside() const {
+  SocketAddress name;
+  name.length = sizeof name.storage;
+  if (::getsockname(fd(), reinterpret_cast<sockaddr*>(&name.storage), &name.length) != 0) {
+    return failure_of(asked_, errno);
+  }
+  Fd socket(::socket(name.get()->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return failure_of(asked_, errno);
+  switch_on(socket.get(), SOL_SOCKET, SO_REUSEADDR);
+  switch_on(socket.get(), SOL_SOCKET, SO_REUSEPORT);
+  if (::bind(socket.get(), name.get(), name.length) != 0) return failure_of(asked_, errno);
+  Listener own(std::move(socket), asked_);
+  own.is_own_ = true;
+  own.describe();
+  return own;
+}
+
+Status Listener::own_file(const BindOptions& options) {
+  if (asked_.path.starts_with('\0')) return Nothing{};
+  // What this descriptor names stays the same whatever others do to the name.
+  const Fd file(::open(asked_.path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat made{};
-  if (asked_.path.starts_with('\0') || ::stat(asked_.path.c_str(), &made) != 0) return;
-  device_ = made.st_dev;
-  inode_ = made.st_ino;
+  if (!file || ::fstat(file.get(), &made) != 0 || !S_ISSOCK(made.st_mode)) return Nothing{};
+  file_ = {made.st_dev, made.st_ino};
+  const std::optional<FileOwner>& owner = options.owner;
+  if (!owner || ::fchownat(file.get(), "", owner->user, owner->group, AT_EMPTY_PATH) == 0) {
+    return Nothing{};
+  }
+  const int code = errno;
+  remove_file();
+  return Failure{"chown " + asked_.path, code};
+}
+
+unsigned Listener::waiting() const {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (is_unix() || ::getsockopt(fd_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return 0;
+  return info.tcpi_unacked;  // of a listening socket, the length of its queue
 }
 
 void Listener::remove_file() {
   struct stat there{};
-  if (inode_ == 0 || ::stat(asked_.path.c_str(), &there) != 0) return;
-  if (there.st_dev == device_ && there.st_ino == inode_) ::unlink(asked_.path.c_str());
-  inode_ = 0;
+  if (file_.inode == 0 || ::stat(asked_.path.c_str(), &there) != 0) return;
+  if (there.st_dev == file_.device && there.st_ino == file_.inode) ::unlink(asked_.path.c_str());
+  file_ = {};
+}
+
+void Listener::remove_stale_file() {
+  const Result<SocketAddress> name = name_unix(asked_);
+  if (file_.inode != 0 && name && is_stale(name.value())) remove_file();
 }
 
 std::string Listener::display() const {

@@ -101,9 +101,8 @@ Value integer_value(nb::handle number) {
   return static_cast<std::int64_t>(value);
 }
 
-// A function as gunicorn prints it; an exception says why there is none.
+// A function as gunicorn prints it.
 Value callable_value(nb::handle object) {
-  if (PyExceptionInstance_Check(object.ptr())) return Opaque{{}, {}, {}, printed(object)};
   Value value = opaque(object);
   const nb::object name = nb::getattr(object, "__qualname__", nb::none());
   if (PyUnicode_Check(name.ptr())) std::get<Opaque>(value).text = "<" + to_text(name) + "()>";
@@ -112,6 +111,12 @@ Value callable_value(nb::handle object) {
 
 Value to_value(nb::handle object, const Setting& setting) {
   PyObject* raw = object.ptr();
+  // In the place of what only Python can judge: it says why that is refused.
+  if (PyExceptionInstance_Check(raw)) {
+    Opaque refused = opaque(object);
+    refused.refusal = refused.text;
+    return refused;
+  }
   if (setting.kind == Kind::Callable) return callable_value(object);
   if (raw == Py_None) return std::monostate{};
   if (PyBool_Check(raw)) return raw == Py_True;
@@ -120,6 +125,7 @@ Value to_value(nb::handle object, const Setting& setting) {
   if (PyUnicode_Check(raw)) return to_text(object);
   if (PyList_Check(raw) || PyTuple_Check(raw) || PyAnySet_Check(raw)) return list_value(object);
   if (PyDict_Check(raw)) {
+    if (setting.kind == Kind::Dict && PyDict_GET_SIZE(raw) > 0) return opaque(object);
     return setting.kind == Kind::Durations ? durations_value(object) : dict_value(object);
   }
   return opaque(object);
@@ -153,6 +159,9 @@ constexpr std::string_view kind_name(Kind kind) {
       return "list";
     case Kind::Callable:
       return "callable";
+    case Kind::Dict:
+    case Kind::Class:
+      return "object";
     default:
       return "text";
   }
@@ -281,12 +290,23 @@ auto reader(Member member, Convert convert) {
       [member, convert](const LoadedSettings& loaded) { return convert(loaded.settings.*member); };
 }
 
+// As gunicorn has it in cfg.statsd_host.
+nb::object statsd_address(const LoadedSettings& loaded) {
+  const config::Settings& settings = loaded.settings;
+  if (settings.statsd_host.empty()) return nb::none();
+  nb::object host = to_python(settings.statsd_host);
+  if (settings.statsd_port == 0) return host;
+  return nb::make_tuple(host, settings.statsd_port);
+}
+
 void bind_settings_class(nb::module_& module) {
   using S = config::Settings;
   const auto text = [](const std::string& value) { return to_python(value); };
   const auto flag = [](bool value) { return value; };
   nb::class_<LoadedSettings>(module, "Settings")
       .def_prop_ro("wsgi_app", reader(&S::wsgi_app, text))
+      .def_prop_ro("paste", reader(&S::paste, text))
+      .def_prop_ro("paste_global_conf", reader(&S::paste_global_conf, to_dict))
       .def_prop_ro("config_file", reader(&S::config_file, text))
       .def_prop_ro("chdir", reader(&S::chdir, text))
       .def_prop_ro("proc_name", reader(&S::proc_name, text))
@@ -296,6 +316,8 @@ void bind_settings_class(nb::module_& module) {
       .def_prop_ro("check_config", reader(&S::check_config, flag))
       .def_prop_ro("print_config", reader(&S::print_config, flag))
       .def_prop_ro("worker_class", reader(&S::worker_class_name, text))
+      .def_prop_ro("logs_by_python", reader(&S::logs_by_python, flag))
+      .def_prop_ro("statsd_address", &statsd_address)
       .def_prop_ro("warnings", reader(&S::warnings, to_list))
       .def("values", &values_of);
 }

@@ -70,7 +70,17 @@ std::string spill_directory(const config::Settings& settings) {
   return temporary != nullptr && *temporary != '\0' ? temporary : "/tmp";
 }
 
-EngineSettings engine_settings_from(const config::Settings& settings) {
+std::optional<log::AccessFormat> access_format_from(const config::Settings& settings,
+                                                    PythonLogger logger) {
+  if (logger == PythonLogger::TakesRequests) return log::AccessFormat::whole();
+  if (logger == PythonLogger::TakesLines) {
+    return log::AccessFormat::wrapped(settings.access_log_format).value();
+  }
+  if (!settings.accesslog) return std::nullopt;
+  return log::AccessFormat::compile(settings.access_log_format).value();
+}
+
+EngineSettings engine_settings_from(const config::Settings& settings, PythonLogger logger) {
   const bool sync = settings.worker_class == config::WorkerClass::Sync;
   EngineSettings engine;
   engine.limits = limits_from(settings);
@@ -100,7 +110,7 @@ EngineSettings engine_settings_from(const config::Settings& settings) {
   engine.timeout = settings.timeout.value_or(Seconds(0));
   engine.graceful_timeout = settings.graceful_timeout;
   engine.max_requests = max_requests_of_one(settings);
-  if (settings.accesslog) engine.access_log_format = settings.access_log_format;
+  engine.access_format = access_format_from(settings, logger);
   return engine;
 }
 

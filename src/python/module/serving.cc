@@ -15,6 +15,7 @@
 #include "core/scoreboard/scoreboard.h"
 #include "python/gil/error_text.h"
 #include "python/module/engine_settings_from.h"
+#include "python/module/log_receiver.h"
 #include "python/module/status.h"
 #include "python/module/worker.h"
 #include "python/wsgi/types.h"
@@ -43,13 +44,21 @@ bool ask(const nb::object& server, const char* method, const Arguments&... argum
   return nb::cast<bool>(tell(server, method, arguments...));
 }
 
+BindOptions bind_options(const config::Settings& settings, const supervisor::Identity& identity) {
+  BindOptions options{settings.backlog, static_cast<mode_t>(settings.umask)};
+  options.reuse_port = settings.reuse_port;
+  if (!identity.is_own()) options.owner = FileOwner{identity.user, identity.group};
+  return options;
+}
+
 supervisor::ArbiterSettings arbiter_settings(const nb::object& server,
                                              const nb::object& generation) {
   const nb::object object = generation.attr("settings");
   const auto& settings = nb::cast<const config::LoadedSettings&>(object).settings;
   supervisor::ArbiterSettings made;
   made.addresses = settings.bind;
-  made.bind = {settings.backlog, static_cast<mode_t>(settings.umask)};
+  made.identity = {settings.user, settings.group, settings.initgroups};
+  made.bind = bind_options(settings, made.identity);
   made.workers = static_cast<unsigned>(settings.workers);
   made.threads = static_cast<unsigned>(settings.threads);
   // An application that was promised one thread is not given a second one.
@@ -58,23 +67,31 @@ supervisor::ArbiterSettings arbiter_settings(const nb::object& server,
   made.timeout = settings.timeout.value_or(Seconds(0));
   made.graceful_timeout = settings.graceful_timeout;
   made.worker_class = settings.worker_class_name;
-  made.log = {settings.errorlog, settings.accesslog.value_or("")};
-  if (settings.accesslog) {
-    made.access_format = log::AccessFormat::compile(settings.access_log_format).value();
-  }
+  made.log = {settings.errorlog, settings.accesslog.value_or(""), settings.capture_output};
+  if (settings.logs_by_python) made.log.receiver = log_receiver(generation.attr("python_log"));
+  made.access_format = access_format_from(settings, python_logger_of(generation));
   made.log_level = log::level_named(settings.loglevel).value_or(log::Level::Info);
   made.log_format = log::format_named(settings.log_format).value_or(log::Format::Text);
+  made.measures_backlog = settings.backlog_metric;
   made.proc_name = settings.proc_name;
   made.pidfile = settings.pidfile;
+  made.daemon = settings.daemon;
   made.config_file = settings.config_file;
   made.warnings = settings.warnings;
   if (std::string warning = spill_warning(spill_directory(settings)); !warning.empty()) {
     made.warnings.push_back(std::move(warning));
   }
   made.adopted = [server, generation] { tell(server, "adopt", generation); };
-  made.about_to_fork = [server, generation] { tell(server, "before_fork", generation); };
-  made.worker_main = [object, server](supervisor::WorkerPlace& place) {
-    return run_worker(place, object, server);
+  made.about_to_fork = [server, generation](unsigned age) {
+    tell(server, "before_fork", generation, age);
+  };
+  if (settings.preload_app) {
+    made.preload_main = [generation, server](pid_t arbiter) {
+      return run_preload(generation, server, arbiter);
+    };
+  }
+  made.worker_main = [generation, server](supervisor::WorkerPlace& place) {
+    return run_worker(place, generation, server);
   };
   return made;
 }
@@ -92,6 +109,11 @@ class Interpreter {
     hooks.before_wait = [this] { saved_ = PyEval_SaveThread(); };
     hooks.after_wait = [this] { PyEval_RestoreThread(saved_); };
     hooks.reload = [this] { return reload(); };
+    hooks.start_again = [this](const supervisor::Variables& variables) {
+      nb::dict more;
+      for (const auto& [name, value] : variables) more[name.c_str()] = nb::str(value.c_str());
+      tell(server_, "start_again", more);
+    };
     hooks.count_changed = [this](unsigned now, std::optional<unsigned> before) {
       const nb::object old = before ? nb::object(nb::int_(*before)) : nb::none();
       return ask(server_, "count_changed", now, old);
@@ -100,6 +122,9 @@ class Interpreter {
     hooks.ready = [this] { return ask(server_, "ready"); };
     hooks.forked = [this](pid_t pid) { tell(server_, "forked", pid); };
     hooks.gone = [this](pid_t pid) { tell(server_, "gone", pid); };
+    hooks.backlog_measured = [this](unsigned waiting) {
+      tell(server_, "measure_backlog", waiting);
+    };
     hooks.reloaded = [this] { tell(server_, "reloaded"); };
     hooks.stopped = [this] { tell(server_, "stopped"); };
     return hooks;
@@ -168,6 +193,7 @@ void bind_serving(nb::module_& module) {
   module.def("say_access", [](nb::handle text) {
     log::say_access(gil::text_of(gil::Gil::held(), text.ptr()) + "\n");
   });
+  module.def("ask_for_reload", &ask_for_reload);
   module.def("log_level", [] { return (static_cast<int>(log::lowest_wanted.load()) + 1) * 10; });
   if (!wsgi::set_up(gil::Gil::held()) ||
       wsgi::make_exceptions(gil::Gil::held(), module.ptr()) == nullptr) {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <semaphore>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -24,10 +25,13 @@
 #include "python/gil/slot_thread.h"
 #include "python/module/crash_signals.h"
 #include "python/module/engine_settings_from.h"
+#include "python/module/log_receiver.h"
 #include "python/module/stack_dump.h"
 #include "python/module/worker_signals.h"
 #include "python/wsgi/application.h"
 #include "python/wsgi/types.h"
+#include "supervisor/identity.h"
+#include "supervisor/own_listeners.h"
 
 namespace nb = nanobind;
 
@@ -94,7 +98,7 @@ class ProcessEvents final : public WorkerEvents {
   [[noreturn]] void leave(int code) override {
     farewell_.say_from_elsewhere();
     log::info("Worker exiting (pid: {})", ::getpid());
-    log::stop_thread();
+    stop_log_thread();
     ::_exit(code);
   }
 
@@ -109,7 +113,7 @@ std::vector<ListeningSocket> listening_sockets(std::vector<Listener>& listeners)
   for (Listener& listener : listeners) {
     const ListenAddress& bound = listener.bound();
     const bool wildcard = bound.host == "0.0.0.0" || bound.host == "::" || bound.host.empty();
-    ListeningSocket socket{listener.take_socket(), {}, {}, listener.is_unix()};
+    ListeningSocket socket{listener.take_socket(), {}, {}, listener.is_unix(), listener.is_own()};
     if (socket.is_unix) {
       socket.address = bound.path;
     } else if (!wildcard) {
@@ -240,8 +244,8 @@ int boot_failed(const nb::python_error& error) {
 }
 
 int serve(supervisor::WorkerPlace& place, const config::Settings& settings,
-          const nb::object& server, Farewell& farewell, const nb::object& application,
-          const nb::module_& helpers) {
+          const EngineSettings& engine_settings, const nb::object& server, Farewell& farewell,
+          const nb::object& application, const nb::module_& helpers) {
   const gil::Gil& gil = gil::Gil::held();
   StackDump dump;
   if (!dump.prepare(gil)) throw nb::python_error();
@@ -256,7 +260,7 @@ int serve(supervisor::WorkerPlace& place, const config::Settings& settings,
   if (!request_hooks.is_none()) config.request_hooks = request_hooks.ptr();
   wsgi::WsgiApplication bridge(gil, std::move(config));
   Result<std::unique_ptr<Engine>> made = Engine::create(
-      engine_settings_from(settings),
+      engine_settings,
       {place.board, place.seat, std::move(place.lifeline), listening_sockets(place.listeners),
        std::move(place.siblings), std::move(signal_pipe)},
       bridge, events);
@@ -266,7 +270,7 @@ int serve(supervisor::WorkerPlace& place, const config::Settings& settings,
   }
   engine = std::move(made).value();
   watch_application_forks(*engine);
-  log::start_thread();
+  if (!settings.logs_by_python) log::start_thread();
   install_serving_signals(*engine);
   const SignalStack stack;
   handle_crashes(*engine, place.arbiter);
@@ -283,28 +287,76 @@ int serve(supervisor::WorkerPlace& place, const config::Settings& settings,
   events.leave(0);
 }
 
+void must(const Status& status) {
+  if (!status) throw std::runtime_error(status.error().text());
+}
+
+// After the hook that may still do what this user may, before any code that a visitor can reach.
+void take_identity(const config::Settings& settings, pid_t arbiter) {
+  const supervisor::Identity wanted{settings.user, settings.group, settings.initgroups};
+  must(supervisor::assume_identity(wanted));
+  // With the old identity the kernel forgets that this process goes with the arbiter.
+  supervisor::end_with_arbiter(arbiter);
+}
+
+// Before the application is imported. The functions that a worker asks of Python.
+nb::module_ prepare_interpreter(const config::Settings& settings) {
+  nb::module_ helpers = nb::module_::import_("winghorn.worker");
+  helpers.attr("begin")(std::chrono::duration<double>(settings.socket_timeout).count());
+  return helpers;
+}
+
+std::atomic<int> lifeline_to_arbiter{-1};
+
 }  // namespace
 
-int run_worker(supervisor::WorkerPlace& place, const nb::object& settings,
+bool ask_for_reload() { return supervisor::ask_for_reload(lifeline_to_arbiter.load()); }
+
+int run_preload(const nb::object& generation, const nb::object& server, pid_t arbiter) {
+  int code = supervisor::kWorkerFailedToBoot;
+  try {
+    const nb::object settings = generation.attr("settings");
+    const auto& loaded = nb::cast<const config::LoadedSettings&>(settings);
+    prepare_interpreter(loaded.settings);
+    take_identity(loaded.settings, arbiter);
+    server.attr("preload")(generation);
+    code = 0;
+  } catch (const nb::python_error& error) {
+    code = boot_failed(error);
+  } catch (const std::exception& error) {
+    log::error("The application cannot be preloaded: {}", error.what());
+  }
+  return code;
+}
+
+int run_worker(supervisor::WorkerPlace& place, const nb::object& generation,
                const nb::object& server) {
   install_boot_signals(place.board.seat(place.seat), place.arbiter);
+  lifeline_to_arbiter.store(place.lifeline.get());
   Farewell farewell(server);
   int code = supervisor::kWorkerFailedToBoot;
   try {
+    const nb::object settings = generation.attr("settings");
     const auto& loaded = nb::cast<const config::LoadedSettings&>(settings);
-    const nb::module_ helpers = nb::module_::import_("winghorn.worker");
-    helpers.attr("begin")(std::chrono::duration<double>(loaded.settings.socket_timeout).count());
+    // Python's logging writes nothing on this thread, and the import of the application may take its time.
+    if (loaded.settings.logs_by_python) log::start_thread();
+    const nb::module_ helpers = prepare_interpreter(loaded.settings);
     if (!wsgi::set_up(gil::Gil::held())) throw nb::python_error();
+    must(supervisor::bind_own(place.listeners));
     server.attr("enter_worker")();
+    take_identity(loaded.settings, place.arbiter);
     const nb::object application = server.attr("load_application")(settings);
-    code = serve(place, loaded.settings, server, farewell, application, helpers);
+    must(supervisor::listen_at_own(place.listeners, loaded.settings.backlog));
+    const EngineSettings engine =
+        engine_settings_from(loaded.settings, python_logger_of(generation));
+    code = serve(place, loaded.settings, engine, server, farewell, application, helpers);
   } catch (const nb::python_error& error) {
     code = boot_failed(error);
   } catch (const std::exception& error) {
     log::error("Worker failed to boot: {}", error.what());
   }
   farewell.say();
-  log::stop_thread();
+  stop_log_thread();
   return code;
 }
 

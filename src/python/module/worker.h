@@ -12,8 +12,14 @@
 
 namespace winghorn {
 
-// `server` is the arbiter as hooks see it (winghorn.server.Server).
-int run_worker(supervisor::WorkerPlace& place, const nanobind::object& settings,
+// In the zygote: imports the application. 0, or the code with which the zygote should exit.
+int run_preload(const nanobind::object& generation, const nanobind::object& server, pid_t arbiter);
+
+// `generation` and `server`, the arbiter as hooks see it, are winghorn.server's.
+int run_worker(supervisor::WorkerPlace& place, const nanobind::object& generation,
                const nanobind::object& server);
+
+// In a worker: have the arbiter reload, as by HUP. False: it is gone, or there is none.
+bool ask_for_reload();
 
 }  // namespace winghorn

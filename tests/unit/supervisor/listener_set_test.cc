@@ -57,6 +57,13 @@ class Doors : public testing::Test {
   bool exists(const std::string& name) const { return std::filesystem::exists(base_ + name); }
   static Result<Listener> bind(const ListenAddress& address) { return Listener::bind(address, {}); }
 
+  // As another process has them.
+  std::vector<Fd> copies() const {
+    std::vector<Fd> made;
+    for (const Listener& listener : set_.all()) made.emplace_back(::dup(listener.fd()));
+    return made;
+  }
+
   const std::string base_ = testing::TempDir() + "doors-" + std::to_string(::getpid()) + "-";
   ListenerSet set_;
 };
@@ -71,6 +78,20 @@ TEST_F(Doors, WhatTwoGenerationsNameStaysOpen) {
   set_.close_all();
   EXPECT_FALSE(exists("b") || exists("c"));
   EXPECT_EQ(set_.display({path("b")}), "");
+}
+
+TEST_F(Doors, WhatAnotherServesAtKeepsItsFile) {
+  ASSERT_TRUE(set_.open({path("a"), path("b")}, bind));
+  set_.share_files(true);
+  set_.keep_only({path("b")}, {});
+  EXPECT_TRUE(exists("a"));
+  {
+    const std::vector<Fd> others = copies();
+    set_.close_all();
+    EXPECT_TRUE(exists("b"));
+  }
+  set_.close_all();
+  EXPECT_FALSE(exists("a") || exists("b")) << "the other one is gone, too";
 }
 
 TEST_F(Doors, OneThatDoesNotOpenLeavesAllAsItWas) {

@@ -82,6 +82,15 @@ TEST_F(PidfileTest, ALivingProcessKeepsItsFile) {
   EXPECT_EQ(text(), "1\n");
 }
 
+TEST_F(PidfileTest, OneThatIsKnownToBeGoneIsReplaced) {
+  hold(std::to_string(::getppid()) + "\n");
+  Pidfile file;
+  EXPECT_FALSE(file.create(path_, ::getppid() + 1));
+  ASSERT_TRUE(file.create(path_, ::getppid()));
+  EXPECT_EQ(text(), own_);
+  file.remove();
+}
+
 TEST_F(PidfileTest, AnotherProcessesFileStaysAtTheEnd) {
   Pidfile file;
   ASSERT_TRUE(file.create(path_).ok());

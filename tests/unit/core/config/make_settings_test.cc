@@ -2,6 +2,7 @@
 #include "core/config/make_settings.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <string>
@@ -134,14 +135,51 @@ TEST(MakeSettings, AnUnsupportedSettingIsRefusedWhereverItStands) {
   EXPECT_EQ(refused({from_command("certfile", text("x.pem"))})[0],
             "setting 'certfile' (--certfile) is not supported by winghorn yet: TLS is not spoken; "
             "let a proxy in front terminate it (from --certfile on the command line)");
-  EXPECT_NE(refused({from_command("daemon", true)})[0].find("let systemd or a container run it"),
+  EXPECT_NE(refused({from_file("ssl_context", function())})[0].find("setting 'ssl_context' is not"),
             std::string::npos);
-  EXPECT_NE(refused({from_file("pre_exec", function())})[0].find("setting 'pre_exec' is not"),
-            std::string::npos);
-  EXPECT_EQ(refused({from_file("logconfig_dict",
-                               Opaque{.text = "{'version': 1}", .type = "dict", .culprit = "1"})})
-                .size(),
-            1U);
+}
+
+TEST(MakeSettings, PythonsLoggingTakesOverWhenItIsAskedFor) {
+  const auto asks = [](std::vector<Given> given) {
+    return load(std::move(given)).settings.logs_by_python;
+  };
+  EXPECT_FALSE(asks({}));
+  EXPECT_FALSE(asks({from_file("logger_class", text("gunicorn.glogging.Logger")),
+                     from_file("logconfig_dict", Pairs{}), from_file("syslog", false)}));
+  EXPECT_TRUE(asks({from_file("logconfig_dict",
+                              Opaque{.text = "{'version': 1}", .type = "dict", .culprit = "1"})}));
+  EXPECT_TRUE(asks({from_file("logger_class", text("mine.Logger"))}));
+  EXPECT_TRUE(asks({from_file("logger_class",
+                              Opaque{.text = "<class 'mine'>", .type = "type", .culprit = ""})}));
+  EXPECT_TRUE(asks({from_command("syslog", true)}));
+  const Settings settings = load({from_command("statsd_host", text("stats:1"))}).settings;
+  EXPECT_TRUE(settings.logs_by_python);
+  EXPECT_EQ(settings.statsd_host, "stats");
+  EXPECT_EQ(settings.statsd_port, 1U);
+}
+
+TEST(MakeSettings, LoggingThatCannotBeConfiguredIsRefused) {
+  EXPECT_EQ(refused({from_command("logconfig", text("no.ini"))})[0].find(
+                "log config 'no.ini' not found (setting 'logconfig'"),
+            0U);
+  EXPECT_EQ(refused({from_command("statsd_host", text("x:y"))})[0].find("Value must be one of ("),
+            0U);
+  EXPECT_EQ(
+      refused({from_file("logconfig_dict", number(1))})[0].find("Value is not a dictionary: 1"),
+      0U);
+}
+
+TEST(MakeSettings, WorkersAreWhoIsAskedForAndElseWhoStarts) {
+  const Settings other = load({from_file("user", number(12)), from_file("group", text("13")),
+                               from_file("initgroups", true)})
+                             .settings;
+  EXPECT_EQ(other.user, 12U);
+  EXPECT_EQ(other.group, 13U);
+  EXPECT_TRUE(other.initgroups);
+  const Settings own = load({}).settings;
+  EXPECT_EQ(own.user, ::geteuid());
+  EXPECT_EQ(own.group, ::getegid());
+  EXPECT_FALSE(own.initgroups);
 }
 
 TEST(MakeSettings, AHookIsAFunctionThatNobodyHasRefused) {
@@ -154,6 +192,22 @@ TEST(MakeSettings, AHookIsAFunctionThatNobodyHasRefused) {
       << complaint;
   EXPECT_NE(refused({from_file("post_fork", number(5))})[0].find("Value is not callable: 5"),
             std::string::npos);
+}
+
+TEST(MakeSettings, APasteFileIsFoundAndItsVariablesAreTakenApart) {
+  const Settings settings =
+      load({from_command("paste", text("/dev/../etc/passwd#main")),
+            from_command("raw_paste_global_conf", Strings{"a=b=c", "x\\=y=1\\=2", "empty="})})
+          .settings;
+  EXPECT_EQ(settings.paste, "/etc/passwd#main");
+  EXPECT_EQ(settings.proc_name, "/etc/passwd");
+  EXPECT_EQ(settings.paste_global_conf, (Pairs{{"a", "b=c"}, {"x=y", "1=2"}, {"empty", ""}}));
+  EXPECT_EQ(refused({from_command("paste", text("/no/such.ini#x"))})[0].find(
+                "'/no/such.ini' not found (setting 'paste', from --paste on the command line)"),
+            0U);
+  EXPECT_EQ(refused({from_file("raw_paste_global_conf", Strings{"x\\=y"})})[0].find(
+                "'x\\\\=y' is not written KEY=VALUE"),
+            0U);
 }
 
 TEST(MakeSettings, FilesToWatchAreWhereTheServerWasStarted) {

@@ -165,6 +165,8 @@ TEST(Validate, WorkerClassesThatAreNotAreRefusedByName) {
   EXPECT_NE(bad("worker_class", text("mypkg.Worker")).find("custom worker classes"),
             std::string::npos);
   bad("worker_class", Opaque{.text = "<class 'x.W'>", .type = "type", .culprit = {}});
+  EXPECT_EQ(bad("worker_class", Opaque{.text = "", .type = "", .culprit = {}, .refusal = "no"}),
+            "no");
 }
 
 TEST(Validate, UsersByNameAndNumber) {
@@ -172,8 +174,12 @@ TEST(Validate, UsersByNameAndNumber) {
   EXPECT_EQ(good("user", text("12")), number(12));
   EXPECT_EQ(good("user", std::monostate{}), number(geteuid()));
   EXPECT_EQ(bad("user", text("no-such-user")), "No such user: 'no-such-user'");
+  EXPECT_EQ(bad("user", text("-1")), "No such user: '-1'");
+  EXPECT_EQ(bad("user", number(4294967295)), "No such user: '4294967295'")
+      << "not a user to the kernel";
   EXPECT_EQ(good("group", text("root")), number(0));
   EXPECT_EQ(bad("group", text("no-such-group")), "No such group: 'no-such-group'");
+  EXPECT_EQ(bad("group", number(-1)), "No such group: '-1'");
 }
 
 TEST(Validate, SwitchesTakeFalseForTheirFirstChoice) {

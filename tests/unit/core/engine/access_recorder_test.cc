@@ -52,7 +52,9 @@ class AccessRecorderTest : public ::testing::Test {
     return text.str();
   }
   std::string line(const std::string& format) {
-    AccessRecorder recorder(format);
+    std::optional<log::AccessFormat> compiled;
+    if (!format.empty()) compiled = log::AccessFormat::compile(format).value();
+    AccessRecorder recorder(compiled);
     recorder.answered(exchange_, exchange_.notes.ready + Millis(1500));
     return read(access());
   }
@@ -87,15 +89,16 @@ TEST_F(AccessRecorderTest, KnowsTheEnvironAsApplicationsDo) {
   EXPECT_EQ(
       line("%({REQUEST_METHOD}e)s %({RAW_URI}e)s %({QUERY_STRING}e)s %({SERVER_PROTOCOL}e)s "
            "%({wsgi.url_scheme}e)s %({REMOTE_ADDR}e)s %({REMOTE_PORT}e)s %({SERVER_NAME}e)s "
-           "%({SERVER_PORT}e)s %({HTTP_X_REAL_IP}e)s %({HTTP_USER_AGENT}e)s %({HTTP_X_REAL}e)s"),
-      "GET /a%20b?x=1 x=1 HTTP/1.1 https 192.0.2.7 4711 192.0.2.1 8000 10.9.8.7 last -\n");
+           "%({SERVER_PORT}e)s %({PATH_INFO}e)s %({HTTP_X_REAL_IP}e)s %({HTTP_USER_AGENT}e)s "
+           "%({HTTP_X_REAL}e)s"),
+      "GET /a%20b?x=1 x=1 HTTP/1.1 https 192.0.2.7 4711 192.0.2.1 8000 /a b 10.9.8.7 last -\n");
 }
 
 TEST_F(AccessRecorderTest, WithoutAFormatThereIsNoLine) { EXPECT_EQ(line(""), ""); }
 
 TEST_F(AccessRecorderTest, ARefusalIsAWarningAndALineWhenItHadAMethod) {
   exchange_.notes.refusal = "Invalid HTTP header";
-  AccessRecorder recorder("%(m)s %(s)s");
+  AccessRecorder recorder(log::AccessFormat::compile("%(m)s %(s)s").value());
   recorder.refused(exchange_, now());
   EXPECT_EQ(read(access()), "GET 201\n");
   EXPECT_NE(read(errors()).find("[WARNING] Invalid request from ip=192.0.2.7: Invalid HTTP header"),

@@ -145,6 +145,20 @@ TEST_F(Listening, OnAUnixSocketWithTheModeThatUmaskLeaves) {
   EXPECT_EQ(::umask(own), 022U) << "the process's own umask was not restored";
 }
 
+TEST_F(Listening, OnAUnixSocketThatBelongsToAnother) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root: it gives the socket away";
+  Result<Listener> bound =
+      Listener::bind(unix_at(path_), {.umask = 0117, .owner = FileOwner{54321, 54322}});
+  ASSERT_TRUE(bound) << bound.error().text();
+  struct stat made{};
+  ASSERT_EQ(::stat(path_.c_str(), &made), 0);
+  EXPECT_EQ(made.st_uid, 54321U);
+  EXPECT_EQ(made.st_gid, 54322U);
+  EXPECT_EQ(made.st_mode & 0777U, 0660U);
+  bound.value().remove_file();
+  EXPECT_FALSE(fs::exists(path_));
+}
+
 TEST_F(Listening, ReplacesAStaleSocketFile) {
   {
     const Result<Listener> dead = Listener::bind(unix_at(path_), {});

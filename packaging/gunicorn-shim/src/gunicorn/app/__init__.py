@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Applications that gunicorn runs, and programs that run by themselves."""

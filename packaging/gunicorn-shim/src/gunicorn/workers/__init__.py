@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+"""The worker classes that there are."""
+
+SUPPORTED_WORKERS = {
+    "sync": "gunicorn.workers.sync.SyncWorker",
+    "gthread": "gunicorn.workers.gthread.ThreadWorker",
+}

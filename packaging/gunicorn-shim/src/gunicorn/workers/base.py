@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+"""``Worker``: what hooks are given."""
+
+from winghorn.server import Worker
+
+__all__ = ["Worker"]

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Measures that are sent elsewhere."""
