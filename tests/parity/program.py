@@ -36,6 +36,7 @@ class Program:
         self._folder = folder
         self._files = [(folder.parent / name).open("wb") for name in ("stdout", "stderr")]
         self._seen: set[int] = set()
+        self._port = 0
         self._process = subprocess.Popen(
             [*product.command, *args],
             cwd=folder,
@@ -110,9 +111,13 @@ class Program:
 
     def port(self) -> int:
         """The first port of 127.0.0.1 it listens at, whatever it logs of it."""
-        return int(
-            wait_until(self._listening, lambda: f"it listens; it said:\n{self.err}", PATIENCE)[0]
-        )
+        # Kept, for the system's table of sockets can be long.
+        if not self._port:
+            found = wait_until(
+                self._listening, lambda: f"it listens; it said:\n{self.err}", PATIENCE
+            )
+            self._port = found[0]
+        return self._port
 
     def _listening(self) -> list[int]:
         if not self.running():
