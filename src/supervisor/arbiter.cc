@@ -287,10 +287,7 @@ void Arbiter::upgrade() {
 }
 
 void Arbiter::become_heir(SignalsBlocked& blocked, pid_t elder) {
-  call(hooks_.after_fork_child);
-  signals_.forget();
-  lifelines_.clear();
-  blocked.unblock_all();
+  leave_arbiter_behind(blocked);
   if (Status kept = keep_for_exec(listeners_.all()); !kept) {
     log::error("Can't start a new master: {}", kept.error().text());
     ::_exit(kCannotStart);
