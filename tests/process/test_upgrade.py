@@ -29,7 +29,14 @@ def text(path: Path) -> str:
 
 
 def title(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode()
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def workers_of(arbiter: int) -> list[int]:
+    return [pid for pid in processes.children(arbiter) if title(pid).startswith("winghorn: worker")]
 
 
 def upgrade(server: Server, whose: int | None = None) -> int:
@@ -42,7 +49,7 @@ def upgrade(server: Server, whose: int | None = None) -> int:
     server.outlived_by(pid)
 
     def serves() -> bool:
-        workers = processes.children(pid)
+        workers = workers_of(pid)
         return bool(workers) and all(processes.threads(worker) >= 3 for worker in workers)
 
     wait_until(serves, lambda: f"the new one serves; log:\n{server.log.text}")
@@ -74,10 +81,14 @@ def arbiters(address: Address, rounds: int = 20) -> set[int]:
 # ---- the whole way --------------------------------------------------------------------------
 
 
-def test_new_one_takes_over_and_nothing_is_lost(serve: Serve, tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [[], ["--preload"]])
+def test_new_one_takes_over_and_nothing_is_lost(
+    serve: Serve, tmp_path: Path, more: list[str]
+) -> None:
     """Under load, by TERM of the old one; pid files, titles and the promotion are right."""
     pidfile, second = tmp_path / "app.pid", tmp_path / "app.pid.2"
-    server = serve("trouble:app", "--workers", "2", "--pid", str(pidfile), workers=2)
+    args = ("trouble:app", "--workers", "2", "--pid", str(pidfile), *more)
+    server = serve(*args, workers=2)
     with Load(server) as load:
         load.wait_for_answers(50)
         heir = upgrade(server)
@@ -85,7 +96,7 @@ def test_new_one_takes_over_and_nothing_is_lost(serve: Serve, tmp_path: Path) ->
         assert text(second) == f"{heir}\n"
         assert title(server.pid) == "winghorn: master [trouble:app]"
         assert title(heir) == "winghorn: master [trouble:app.2]"
-        assert title(processes.children(heir)[0]) == "winghorn: worker [trouble:app.2]"
+        assert title(workers_of(heir)[0]) == "winghorn: worker [trouble:app.2]"
         load.wait_for_answers(50)
         server.signal(signal.SIGTERM)
         assert server.wait_exit() == 0

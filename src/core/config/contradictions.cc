@@ -43,6 +43,9 @@ class Finder {
                         "its own: leave out one of 'reuse_port', 'preload_app' and 'user'",
                         true});
     }
+    if (changes_user && settings_.group == 0) {
+      warn("group", "workers of another 'user' have the group root: set 'group', too");
+    }
     if (settings_.daemon && settings_.errorlog == "-") {
       warn("errorlog", "a daemon has no standard error: without 'errorlog' its log is lost");
     }

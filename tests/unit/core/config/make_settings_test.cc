@@ -182,6 +182,15 @@ TEST(MakeSettings, WorkersAreWhoIsAskedForAndElseWhoStarts) {
   EXPECT_FALSE(own.initgroups);
 }
 
+TEST(MakeSettings, RootsGroupIsNotKeptInSilence) {
+  if (::getegid() != 0) GTEST_SKIP() << "the group of this user is not root";
+  const Given user = from_file("user", number(::geteuid() + 1));
+  const Strings warnings = load({user}).settings.warnings;
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_EQ(warnings[0], "workers of another 'user' have the group root: set 'group', too");
+  EXPECT_TRUE(load({user, from_file("group", number(1))}).settings.warnings.empty());
+}
+
 TEST(MakeSettings, AHookIsAFunctionThatNobodyHasRefused) {
   EXPECT_TRUE(load({from_file("post_fork", function())}).settings.warnings.empty());
   Opaque refused_one;
