@@ -15,12 +15,4 @@ Status bind_own(std::vector<Listener>& listeners) {
   return Nothing{};
 }
 
-Status listen_at_own(std::vector<Listener>& listeners, int backlog) {
-  for (Listener& listener : listeners) {
-    if (!listener.is_own()) continue;
-    if (Status listens = listener.listen(backlog); !listens) return listens;
-  }
-  return Nothing{};
-}
-
 }  // namespace winghorn::supervisor

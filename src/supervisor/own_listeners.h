@@ -1,6 +1,6 @@
 // own_listeners.h: a worker's own sockets at the addresses that the arbiter has reserved (reuse_port).
 //
-//   in the worker: bind_own(), as whom the arbiter is → identity, import → listen_at_own()
+//   in the worker: bind_own(), as whom the arbiter is → identity, import → the engine listens
 // Bound early, while the rights are there; listening late: what the kernel gives to a worker that still
 // imports its application would wait for that, while others are free.
 // SPDX-License-Identifier: MIT
@@ -15,6 +15,5 @@ namespace winghorn::supervisor {
 
 // Puts one of its own into the place of each that is reserved; the others are shared, and stay.
 Status bind_own(std::vector<Listener>& listeners);
-Status listen_at_own(std::vector<Listener>& listeners, int backlog);
 
 }  // namespace winghorn::supervisor

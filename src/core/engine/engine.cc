@@ -93,6 +93,7 @@ Engine::Engine(EngineSettings settings, Place place, Application& application, W
 Engine::~Engine() { join(); }
 
 Status Engine::start(const std::function<void()>& before_serving) {
+  if (Status listening = loop_.open_own_listeners(); !listening) return listening;
   Result<std::thread> started = start_native_thread("start the watchdog thread", [this] {
     watchdog_id_.store(static_cast<std::uint64_t>(::pthread_self()), std::memory_order_relaxed);
     watchdog_->run();

@@ -47,7 +47,10 @@ struct ListeningSocket {
   std::string address;  // as bound; empty when each accepted socket has its own
   std::string port;
   bool is_unix = false;
-  bool is_own = false;  // of this worker alone (reuse_port): nobody else takes what waits there
+  // Of this worker alone (reuse_port): nobody else takes what waits there. It listens from the start on,
+  // when the worker's signals are in place: what ends it before that must not find anybody waiting.
+  bool is_own = false;
+  int backlog = 0;  // of such a one
 };
 
 // How a worker that is to go treats connections that are idle.
@@ -119,6 +122,7 @@ class Loop {
   // Take no more connections, or only those that the kernel has queued. Those there are close after
   // their next reply; idle ones when they have had a moment to send a last request, or at once.
   void drain(Drain how);
+  Status open_own_listeners();
   void close_listeners();
   bool draining() const { return draining_; }
   // But for those that only wait for an overdue exchange.

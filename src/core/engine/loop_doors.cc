@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Where connections come from: listeners, and siblings that cannot serve them; and how they leave for a sibling.
+#include <fmt/format.h>
+#include <sys/socket.h>
+
 #include <utility>
 
 #include "core/engine/handover.h"
@@ -204,6 +207,16 @@ void Loop::tell_of_pause() {
   log::say(log::Level::Warning,
            "Accepting is paused: no descriptors left, or worker_connections reached (" +
                std::to_string(connections_in_use_) + " connections)");
+}
+
+Status Loop::open_own_listeners() {
+  for (const Source& source : sources_) {
+    const ListeningSocket& socket = source.socket;
+    if (socket.is_own && ::listen(socket.fd.get(), socket.backlog) != 0) {
+      return failure(fmt::format("listen at {}:{}", socket.address, socket.port));
+    }
+  }
+  return Nothing{};
 }
 
 void Loop::close_listeners() {

@@ -338,12 +338,14 @@ void Loop::empty_own_listeners() {
   }
   if (watched.empty()) return;
   const Instant end = winghorn::now() + kHalfMadeConnections;
-  for (Instant at = winghorn::now(); at < end && !is_crowded(); at = winghorn::now()) {
+  for (bool is_last = false; !is_last;) {
+    const Instant at = winghorn::now();
+    is_last = at >= end || is_crowded();
+    const Millis left = is_last ? Millis(0) : std::chrono::ceil<Millis>(end - at);
+    ::poll(watched.data(), watched.size(), static_cast<int>(left.count()));
     for (Source& source : sources_) {
       if (source.socket.is_own) accept_all_that_wait(source);
     }
-    const auto left = std::chrono::ceil<Millis>(end - at);
-    ::poll(watched.data(), watched.size(), static_cast<int>(left.count()));
   }
 }
 

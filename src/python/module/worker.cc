@@ -108,12 +108,13 @@ class ProcessEvents final : public WorkerEvents {
   StartSlot start_slot_;
 };
 
-std::vector<ListeningSocket> listening_sockets(std::vector<Listener>& listeners) {
+std::vector<ListeningSocket> listening_sockets(std::vector<Listener>& listeners, int backlog) {
   std::vector<ListeningSocket> sockets;
   for (Listener& listener : listeners) {
     const ListenAddress& bound = listener.bound();
     const bool wildcard = bound.host == "0.0.0.0" || bound.host == "::" || bound.host.empty();
-    ListeningSocket socket{listener.take_socket(), {}, {}, listener.is_unix(), listener.is_own()};
+    ListeningSocket socket{listener.take_socket(), {},     {}, listener.is_unix(),
+                           listener.is_own(),      backlog};
     if (socket.is_unix) {
       socket.address = bound.path;
     } else if (!wildcard) {
@@ -259,11 +260,12 @@ int serve(supervisor::WorkerPlace& place, const config::Settings& settings,
   wsgi::WsgiConfig config = wsgi_config(settings, application, engine);
   if (!request_hooks.is_none()) config.request_hooks = request_hooks.ptr();
   wsgi::WsgiApplication bridge(gil, std::move(config));
-  Result<std::unique_ptr<Engine>> made = Engine::create(
-      engine_settings,
-      {place.board, place.seat, std::move(place.lifeline), listening_sockets(place.listeners),
-       std::move(place.siblings), std::move(signal_pipe)},
-      bridge, events);
+  Result<std::unique_ptr<Engine>> made =
+      Engine::create(engine_settings,
+                     {place.board, place.seat, std::move(place.lifeline),
+                      listening_sockets(place.listeners, settings.backlog),
+                      std::move(place.siblings), std::move(signal_pipe)},
+                     bridge, events);
   if (!made) {
     log::error("Can't serve: {}", made.error().text());
     return supervisor::kWorkerFailedToBoot;
@@ -346,7 +348,6 @@ int run_worker(supervisor::WorkerPlace& place, const nb::object& generation,
     server.attr("enter_worker")();
     take_identity(loaded.settings, place.arbiter);
     const nb::object application = server.attr("load_application")(settings);
-    must(supervisor::listen_at_own(place.listeners, loaded.settings.backlog));
     const EngineSettings engine =
         engine_settings_from(loaded.settings, python_logger_of(generation));
     code = serve(place, loaded.settings, engine, server, farewell, application, helpers);

@@ -69,7 +69,7 @@ TEST_F(Reserved, AddressIsForNobodyElse) {
   ASSERT_FALSE(early) << "nobody listens yet, and it is taken all the same";
   EXPECT_EQ(early.error().code, EADDRINUSE);
   std::vector<Listener> own = workers();
-  ASSERT_TRUE(listen_at_own(own, 16));
+  ASSERT_TRUE(own[0].listen(16));
   for (const BindOptions& options : {BindOptions{}, kShared}) {
     const Result<Listener> stranger = Listener::bind(tcp4(port_), options);
     ASSERT_FALSE(stranger);
@@ -82,7 +82,7 @@ TEST_F(Reserved, EachWorkerListensForItself) {
   std::vector<Listener> other = workers();
   EXPECT_TRUE(one[0].is_own());
   EXPECT_EQ(one[0].bound(), held_[0].bound());
-  ASSERT_TRUE(listen_at_own(one, 16));
+  ASSERT_TRUE(one[0].listen(16));
   std::vector<Fd> clients;
   for (int i = 0; i < 8; ++i) {
     clients.push_back(connected(port_));
@@ -91,7 +91,7 @@ TEST_F(Reserved, EachWorkerListensForItself) {
   }
   one.clear();
   EXPECT_FALSE(connected(port_));
-  ASSERT_TRUE(listen_at_own(other, 16));
+  ASSERT_TRUE(other[0].listen(16));
   EXPECT_TRUE(connected(port_));
 }
 
@@ -101,13 +101,13 @@ TEST_F(Reserved, OnesPlaceIsTakenByOnesOwn) {
   EXPECT_TRUE(held_[0].is_own());
   EXPECT_FALSE(held_[0].is_reserved());
   EXPECT_NE(held_[0].fd(), before);
-  ASSERT_TRUE(listen_at_own(held_, 16));
+  ASSERT_TRUE(held_[0].listen(16));
   EXPECT_TRUE(connected(port_));
 }
 
 TEST_F(Reserved, NewcomersThatAreHeldBackComeToAnother) {
   std::vector<Listener> leaving = workers();
-  ASSERT_TRUE(listen_at_own(leaving, 16));
+  ASSERT_TRUE(leaving[0].listen(16));
   const Fd early = connected(port_);
   hold_newcomers(leaving[0].fd());
   const Fd late(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -119,7 +119,7 @@ TEST_F(Reserved, NewcomersThatAreHeldBackComeToAnother) {
   EXPECT_TRUE(has_waiting(leaving)) << "who was there before";
   EXPECT_FALSE(has_waiting(leaving));
   std::vector<Listener> staying = workers();
-  ASSERT_TRUE(listen_at_own(staying, 16));
+  ASSERT_TRUE(staying[0].listen(16));
   leaving.clear();
   // Its first packet is sent again after a second.
   const timeval patience{20, 0};
@@ -139,7 +139,7 @@ TEST(OwnListeners, OthersStayShared) {
   const int before = listeners[0].fd();
   EXPECT_FALSE(listeners[0].is_reserved());
   ASSERT_TRUE(bind_own(listeners));
-  ASSERT_TRUE(listen_at_own(listeners, 16));
+  ASSERT_TRUE(listeners[0].listen(16));
   EXPECT_EQ(listeners[0].fd(), before);
   listeners[0].remove_file();
 }
