@@ -77,7 +77,15 @@ TEST_F(Contradictions, RightsThatAZygoteHasGivenUp) {
   settings_.reuse_port = settings_.preload_app = true;
   EXPECT_EQ(found(), Names{});
   settings_.user = ::geteuid() + 1;
+  settings_.group = 1;
   EXPECT_EQ(found(), Names{"!reuse_port"});
+}
+
+TEST_F(Contradictions, RootsGroupForAnotherUser) {
+  settings_.user = ::geteuid() + 1;
+  EXPECT_EQ(found(), Names{"group"});
+  settings_.group = 1;
+  EXPECT_EQ(found(), Names{});
 }
 
 }  // namespace
