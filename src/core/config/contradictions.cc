@@ -35,19 +35,16 @@ class Finder {
  public:
   explicit Finder(const Settings& settings) : settings_(settings) {}
 
-  void look_at_processes(bool has_group) {
+  void look_at_processes() {
     const bool changes_user = settings_.user != ::geteuid();
-    if (changes_user && settings_.group == 0 && !has_group) {
-      warn("group", "workers of another 'user' keep the group root: set 'group' too");
-    }
     if (settings_.reuse_port && settings_.preload_app && changes_user) {
       found_.push_back({"reuse_port",
                         "a worker that was forked from a zygote has not the rights to sockets of "
                         "its own: leave out one of 'reuse_port', 'preload_app' and 'user'",
                         true});
     }
-    if (settings_.daemon && settings_.errorlog == "-") {
-      warn("errorlog", "a daemon has no standard error: without 'errorlog' its log is lost");
+    if (changes_user && settings_.group == 0) {
+      warn("group", "workers of another 'user' have the group root: set 'group', too");
     }
     if (settings_.capture_output && settings_.errorlog == "-") {
       warn("capture_output", "'capture_output' has no effect without a file as 'errorlog'");
@@ -101,7 +98,7 @@ class Finder {
 std::vector<Contradiction> contradictions(
     const Settings& settings, const std::function<bool(std::string_view name)>& is_given) {
   Finder finder(settings);
-  finder.look_at_processes(is_given("group"));
+  finder.look_at_processes();
   // The default is gunicorn's: who has not chosen it need not hear of it at each start.
   if (is_given("graceful_timeout")) finder.look_at_graceful_timeout();
   finder.look_at_deadlines();

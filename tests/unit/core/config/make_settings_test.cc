@@ -187,8 +187,8 @@ TEST(MakeSettings, RootsGroupIsNotKeptInSilence) {
   const Given user = from_file("user", number(::geteuid() + 1));
   const Strings warnings = load({user}).settings.warnings;
   ASSERT_EQ(warnings.size(), 1U);
-  EXPECT_EQ(warnings[0], "workers of another 'user' keep the group root: set 'group' too");
-  EXPECT_TRUE(load({user, from_file("group", number(0))}).settings.warnings.empty());
+  EXPECT_EQ(warnings[0], "workers of another 'user' have the group root: set 'group', too");
+  EXPECT_TRUE(load({user, from_file("group", number(1))}).settings.warnings.empty());
 }
 
 TEST(MakeSettings, AHookIsAFunctionThatNobodyHasRefused) {
