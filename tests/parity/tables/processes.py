@@ -340,7 +340,9 @@ def _logs() -> list[Scenario]:
     def row(
         name: str,
         *args: str,
-        steps: tuple[Step, ...] = (UP, Get("/raises"), Get("/printed"), Get("/errors")),
+        steps: tuple[Step, ...] = (
+            *(UP, Get("/raises"), Get("/printed"), Get("/errors"), WaitLog("three")),
+        ),
         settings: tuple[str, ...] = ("loglevel",),
         file: str = "",
     ) -> Scenario:

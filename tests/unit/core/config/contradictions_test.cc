@@ -84,6 +84,7 @@ TEST_F(Contradictions, RightsThatAZygoteHasGivenUp) {
 
 TEST_F(Contradictions, RootsGroupForAnotherUser) {
   settings_.user = ::geteuid() + 1;
+  settings_.group = 0;
   EXPECT_EQ(found(), Names{"group"});
   settings_.group = 1;
   EXPECT_EQ(found(), Names{});
