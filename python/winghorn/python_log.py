@@ -22,6 +22,14 @@ from typing import Any
 
 from winghorn.config import Config
 from winghorn.glogging import ACCESS_LOGGER, ERROR_LOGGER, Logger
+from winghorn.instrument.statsd import (
+    GAUGE_TYPE,
+    HISTOGRAM_TYPE,
+    METRIC_VAR,
+    MTYPE_VAR,
+    VALUE_VAR,
+    Statsd,
+)
 from winghorn.request_hooks import Environ, Request, Response
 
 DEFAULT_LOGGER = "gunicorn.glogging.Logger"
@@ -101,6 +109,24 @@ class PythonLog:
         assert self.logger is not None
         self._call(self.logger.reopen_files)
 
+    def enter_worker(self) -> None:
+        """This process is a worker: what the application starts is to have no part in the files."""
+        assert self.logger is not None
+        self._call(self.logger.close_on_exec)
+
+    def measure_workers(self, count: int) -> None:
+        """For statsd, if that is who logs: so many workers there are."""
+        self._measure("gunicorn.workers", count, GAUGE_TYPE)
+
+    def measure_backlog(self, waiting: int) -> None:
+        """Likewise: so many connections wait in the kernel."""
+        self._measure("gunicorn.backlog", waiting, HISTOGRAM_TYPE)
+
+    def _measure(self, metric: str, value: int, kind: str) -> None:
+        if isinstance(self.logger, Statsd):
+            extra = {METRIC_VAR: metric, VALUE_VAR: value, MTYPE_VAR: kind}
+            self._call(self.logger.debug, "", extra=extra)
+
     def _say(self, level: str, message: str) -> None:
         say: Callable[[str], None] = getattr(self.logger, level)
         say(message)
@@ -118,9 +144,9 @@ class PythonLog:
         self.logger.access(resp, req, environ, timedelta(microseconds=record["micros"]))
 
     @staticmethod
-    def _call(function: Callable[..., None], *arguments: Any) -> None:
+    def _call(function: Callable[..., None], *arguments: Any, **more: Any) -> None:
         try:
-            function(*arguments)
+            function(*arguments, **more)
         except Exception:  # a logger of the user's: the server goes on without this record
             print(f"The log cannot be written:\n{traceback.format_exc()}", file=sys.stderr)
 

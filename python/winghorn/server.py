@@ -20,23 +20,15 @@ from typing import TYPE_CHECKING, Any
 from winghorn import _core, app_loader, log_bridge
 from winghorn.config import Config, config_of
 from winghorn.fork_safety import new_threads, thread_count
-from winghorn.glogging import Logger
-from winghorn.instrument.statsd import (
-    GAUGE_TYPE,
-    HISTOGRAM_TYPE,
-    METRIC_VAR,
-    MTYPE_VAR,
-    VALUE_VAR,
-    Statsd,
-)
-from winghorn.python_log import PythonLog
 from winghorn.reloader import Reloader
 from winghorn.request_hooks import RequestHooks
 
 if TYPE_CHECKING:
     from winghorn._core import Given, Settings
+    from winghorn.glogging import Logger
+    from winghorn.python_log import PythonLog
 
-Log = Logger | log_bridge.Logger
+    Log = Logger | log_bridge.Logger
 
 
 @dataclass(frozen=True)
@@ -54,7 +46,11 @@ class Generation:
     def of(cls, settings: Settings, given: list[Given]) -> Generation:
         """What `settings` were made of: `given`, in ascending precedence."""
         cfg = config_of(settings, given)
-        return cls(settings, cfg, PythonLog(cfg) if settings.logs_by_python else None)
+        if not settings.logs_by_python:
+            return cls(settings, cfg)
+        from winghorn.python_log import PythonLog  # with all that it needs, a MiB in each worker
+
+        return cls(settings, cfg, PythonLog(cfg))
 
     def take_log(self) -> Log:
         """The logger for hooks, once the log is open; applications find it by its name."""
@@ -271,8 +267,8 @@ class Server:
         worker = self._self()
         worker.pid = os.getpid()
         worker.log = worker.generation.take_log()
-        if isinstance(worker.log, Logger):
-            worker.log.close_on_exec()
+        if worker.generation.python_log is not None:
+            worker.generation.python_log.enter_worker()
         hook = worker.cfg.post_fork
         if hook is not None:
             hook(self, worker)
@@ -328,14 +324,12 @@ class Server:
 
     def measure_backlog(self, waiting: int) -> None:
         """So many connections wait in the kernel; told each second when statsd wants to know."""
-        self._measure("gunicorn.backlog", waiting, HISTOGRAM_TYPE)
+        if self.generation.python_log is not None:
+            self.generation.python_log.measure_backlog(waiting)
 
     def _measure_workers(self) -> None:
-        self._measure("gunicorn.workers", len(self.WORKERS), GAUGE_TYPE)
-
-    def _measure(self, metric: str, value: int, kind: str) -> None:
-        if isinstance(self.log, Statsd):
-            self.log.debug("", extra={METRIC_VAR: metric, VALUE_VAR: value, MTYPE_VAR: kind})
+        if self.generation.python_log is not None:
+            self.generation.python_log.measure_workers(len(self.WORKERS))
 
     def _self(self) -> Worker:
         assert self.newborn is not None
