@@ -38,13 +38,15 @@ class BootError(Exception):
     """The application cannot be served.
 
     `code` is the worker's exit status: 4 when the application is not where or what it was said to
-    be, 3 when its own code failed. `text` is for the log; its last line is the reason.
+    be, 3 when its own code failed. `text` is for the log; its last line is the reason. `mistyped`
+    is the file with a syntax error, if that was it.
     """
 
-    def __init__(self, code: int, text: str) -> None:
+    def __init__(self, code: int, text: str, mistyped: str | None = None) -> None:
         super().__init__(text)
         self.code = code
         self.text = text
+        self.mistyped = mistyped
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,21 @@ def check(application: object, described: str, worker_class: str) -> None:
     _refuse_asgi(application, described, worker_class)
 
 
+def explanation(text: str) -> Application:
+    """An application that shows every client why there is no other."""
+    body = text.encode("utf-8", "replace")
+
+    def explain(_environ: Any, start_response: Any) -> list[bytes]:
+        headers = [
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Content-Length", str(len(body))),
+        ]
+        start_response("500 Internal Server Error", headers)
+        return [body]
+
+    return explain
+
+
 def parse(target: str) -> Target:
     """Take ``MODULE[:EXPR]`` apart; raises BootError."""
     module, colon, expression = target.partition(":")
@@ -169,6 +186,9 @@ def _import(target: Target) -> types.ModuleType:
         if target.module.startswith("."):
             _fail(WORKER_FAILED_TO_BOOT, f"{target.module!r} is relative: begin with the package")
         _fail(WORKER_FAILED_TO_BOOT, user_traceback(error, __file__))
+    except SyntaxError as error:
+        text = user_traceback(error, __file__)
+        raise BootError(WORKER_FAILED_TO_BOOT, text, error.filename) from None
     except Exception as error:
         _fail(WORKER_FAILED_TO_BOOT, user_traceback(error, __file__))
 

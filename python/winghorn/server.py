@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 import traceback
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from winghorn import _core, app_loader, log_bridge
+from winghorn.app_loader import BootError, explanation
 from winghorn.config import Config, config_of
 from winghorn.fork_safety import new_threads, thread_count
 from winghorn.reloader import Reloader
@@ -107,6 +109,39 @@ class Worker:
         return f"<Worker {self.pid}>"
 
 
+class ListeningSocket:
+    """A socket that the arbiter listens at, as hooks see it."""
+
+    def __init__(self, descriptor: int, text: str, address: str | tuple[str, int]) -> None:
+        self._descriptor = descriptor
+        self._text = text
+        self.cfg_addr = address
+
+    def fileno(self) -> int:
+        """The descriptor, in the arbiter."""
+        return self._descriptor
+
+    @property
+    def sock(self) -> socket.socket:
+        """A socket object with a descriptor of its own: it is its owner's to close."""
+        return socket.socket(fileno=os.dup(self._descriptor))
+
+    def getsockname(self) -> Any:
+        """Where it is bound, as Python's sockets say it."""
+        with self.sock as one:
+            return one.getsockname()
+
+    def __str__(self) -> str:
+        return self._text
+
+
+class Pidfile:
+    """The pid file, as hooks see it."""
+
+    def __init__(self, fname: str) -> None:
+        self.fname = fname
+
+
 class Server:
     """gunicorn's Arbiter, as far as hooks look at it.
 
@@ -130,6 +165,10 @@ class Server:
         self.log: Log = log_bridge.Logger()
         self.pid: int = 0
         self.WORKERS: dict[int, Worker] = {}
+        self.LISTENERS: list[ListeningSocket] = []
+        self.systemd = os.environ.get("LISTEN_PID") == str(os.getpid())
+        elder = os.environ.get("GUNICORN_PID", "")
+        self.master_pid = int(elder) if elder.isdigit() else 0  # whom this one will follow
         # Python's own options belong to it: of "python -m winghorn", sys.argv has lost the "-m".
         self.START_CTX: dict[str | int, Any] = {
             "args": [sys.executable, *sys.orig_argv[1:]],
@@ -140,6 +179,7 @@ class Server:
         self.worker_age = 0
         self.newborn: Worker | None = None  # between pre_fork and the fork
         self._preloaded: app_loader.Application | None = None  # in a zygote and its workers
+        self._mistyped: list[str] = []  # files of the application, with a syntax error
         self._environment = start.environment
         self._load = load
         self._load_application = load_application or app_loader.load_application
@@ -153,6 +193,16 @@ class Server:
     def timeout(self) -> int:
         """The setting timeout, in seconds."""
         return int(self.cfg.timeout)
+
+    @property
+    def master_name(self) -> str:
+        """Master; Master.2 while there is an arbiter that this one will follow."""
+        return "Master.2" if self.master_pid and os.getppid() == self.master_pid else "Master"
+
+    @property
+    def pidfile(self) -> Pidfile | None:
+        """The file that holds the arbiter's pid, if there is one."""
+        return Pidfile(self.cfg.pidfile) if self.cfg.pidfile else None
 
     @property
     def proc_name(self) -> str:
@@ -206,6 +256,15 @@ class Server:
             self.log.warning("Reloader is on. Use in development only!")
         return self._run("on_starting", self)
 
+    def listening(self, sockets: list[tuple[int, str, bytes, int]]) -> None:
+        """These are open, and listen; none of them when workers have their own."""
+        self.LISTENERS = [
+            ListeningSocket(
+                descriptor, text, os.fsdecode(name) if port == 0 else (name.decode(), port)
+            )
+            for descriptor, text, name, port in sockets
+        ]
+
     def ready(self) -> bool:
         """Sockets are open, and no worker is forked yet."""
         return self._run("when_ready", self)
@@ -254,7 +313,7 @@ class Server:
         """Import the application for all workers to come. Raises BootError."""
         self.log = generation.take_log()
         before = thread_count()
-        self._preloaded = self._load_application(generation.settings)
+        self._preloaded = self._load_or_explain(generation)
         name = generation.settings.paste or generation.settings.wsgi_app
         what = f"application {name!r}" if name else "the application"
         for warning in new_threads(before, what):
@@ -276,7 +335,7 @@ class Server:
     def load_application(self, settings: Settings) -> app_loader.Application:
         """Import the application. Raises BootError, or what post_worker_init raises."""
         worker = self._self()
-        worker.wsgi = self._preloaded or self._load_application(settings)
+        worker.wsgi = self._preloaded or self._load_or_explain(worker.generation)
         if worker.cfg.reload:
             self._watch_files(settings)
         hook = worker.cfg.post_worker_init
@@ -284,6 +343,27 @@ class Server:
             hook(worker)
         worker.booted = True
         return worker.wsgi
+
+    def _load_or_explain(self, generation: Generation) -> app_loader.Application:
+        """The application; with `reload` a slip while typing is a page that shows it, no outage.
+
+        Where an older generation serves it goes on, which is better than such a page.
+        """
+        try:
+            return self._load_application(generation.settings)
+        except BootError as error:
+            if not generation.cfg.reload or not error.mistyped or self._is_on_trial():
+                raise
+            self.log.error("%s", error.text)
+            self._mistyped = [error.mistyped]
+            return explanation(error.text)
+
+    @staticmethod
+    def _is_on_trial() -> bool:
+        """Whether workers live that are not of this process's generation; a zygote has no own."""
+        generations = {row["pid"]: row["generation"] for row in _core.status()}
+        own = generations.get(os.getpid())
+        return any(generation != own for generation in generations.values())
 
     def _watch_files(self, settings: Settings) -> None:
         """Have the arbiter reload when a file changes: code that does not load replaces nobody."""
@@ -294,7 +374,8 @@ class Server:
             self._watch_files(settings)  # this worker stays if the new code is of no use
             _core.ask_for_reload()
 
-        extra, engine = settings.reload_extra_files, worker.cfg.reload_engine
+        extra = [*settings.reload_extra_files, *self._mistyped]
+        engine = worker.cfg.reload_engine
         worker.reloader = Reloader(changed, extra, engine)
         worker.reloader.start()
 

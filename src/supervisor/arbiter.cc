@@ -71,6 +71,7 @@ int Arbiter::run() {
   give_logs(current_->settings);
   if (!allows(hooks_.starting)) return give_up_start();
   if (!open_listeners()) return stop_is_waiting() ? say_goodbye() : give_up_start();
+  call(hooks_.listening, listeners_.all());
   open_channel();
   log::debug("Arbiter booted");
   log::info("Listening at: {} ({})", listeners_.display(current_->addresses), ::getpid());
@@ -240,6 +241,7 @@ void Arbiter::reload() {
   }
   adopt(next, next->settings.workers);
   listeners_.keep_only(current_->addresses, standing_->addresses);
+  call(hooks_.listening, listeners_.all());
   wanted_.generation = ++newest_generation_;
   wanted_.generation_began = now();
   call(hooks_.reloaded);
@@ -468,6 +470,7 @@ void Arbiter::settle() {
   standing_ = current_;
   wanted_.standing_workers = wanted_.workers;
   listeners_.keep_only(current_->addresses, current_->addresses);
+  call(hooks_.listening, listeners_.all());
 }
 
 void Arbiter::wait(std::optional<Instant> wake) {

@@ -79,7 +79,8 @@ struct Hooks {
 
   // What the user's own hooks are told, in this order. While the server starts, a false is its end.
   std::function<bool(unsigned now, std::optional<unsigned> before)> count_changed;
-  std::function<bool()> starting;                  // no socket is open yet
+  std::function<bool()> starting;                               // no socket is open yet
+  std::function<void(const std::vector<Listener>&)> listening;  // at these, whenever that changes
   std::function<bool()> ready;                     // all are, and no worker is forked yet
   std::function<void(pid_t)> forked;               // 0: it could not be
   std::function<void(pid_t)> gone;                 // a worker has ended

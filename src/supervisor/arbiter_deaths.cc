@@ -111,6 +111,7 @@ void Arbiter::abandon(const std::string& whose, Ending ending) {
   adopt(standing_, wanted_.standing_workers);
   wanted_.generation = roster_.standing;
   listeners_.keep_only(standing_->addresses, standing_->addresses);
+  call(hooks_.listening, listeners_.all());
   if (Status moved = pidfile_.move_to(pidfile_path(standing_->settings)); !moved) {
     log::error("The pid file stays where it is: {}", moved.error().text());
   }

@@ -276,3 +276,21 @@ def test_debug_level_tells_configuration_and_requests(serve: Serve) -> None:
     request = b"GET /some/path?a=b HTTP/1.1\r\nHost: test\r\n\r\n"
     assert ask(server.address, request).status == 200
     server.wait_for_log(r"\[DEBUG\] GET /some/path$")
+
+
+SOCKETS = """
+def when_ready(server):
+    (listener,) = server.LISTENERS
+    bound = listener.getsockname()
+    is_named = listener.cfg_addr == bound and listener.fileno() > 2
+    server.log.info("listens at %s %s", listener, is_named)
+    server.log.info("%s %s %s", server.master_name, server.master_pid, server.pidfile)
+"""
+
+
+def test_what_the_server_listens_at(serve: Serve, hooks: Hooks, folder: Path) -> None:
+    """server.LISTENERS and what else the server says of itself."""
+    hooks.configure(SOCKETS)
+    server = serve("trouble:app", cwd=folder)
+    server.wait_for_log(rf"listens at {server.url} True")
+    server.wait_for_log("Master 0 None")

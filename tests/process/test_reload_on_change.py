@@ -59,6 +59,34 @@ def test_mistake_is_no_outage(serve: Serve, folder: Path) -> None:
     says(server, b"mended")
 
 
+@pytest.mark.parametrize("more", [(), ("--preload",), ("--workers", "2")])
+def test_mistake_at_the_first_start_is_a_page(
+    serve: Serve, folder: Path, more: tuple[str, ...]
+) -> None:
+    """A syntax error is shown to every client, and gone when it is mended."""
+    (folder / "part.py").write_text("ANSWER = (\n")
+    server = serve("app:app", "--reload", *more, cwd=folder, env=FRESH)
+    reply = ask(server.address, GET)
+    assert reply.status == 500
+    assert ("Content-Type", "text/plain; charset=utf-8") in reply.fields
+    assert b"part.py" in reply.body
+    assert b"SyntaxError" in reply.body
+    server.wait_for_log("SyntaxError: ")
+    (folder / "part.py").write_text("ANSWER = (((\n")
+    server.wait_for_log("Reload failed: the new")
+    assert ask(server.address, GET).status == 500
+    (folder / "part.py").write_text("ANSWER = b'mended'\n")
+    says(server, b"mended")
+
+
+def test_other_mistakes_end_the_first_start(folder: Path) -> None:
+    """What is no slip while typing has its traceback and status 3."""
+    (folder / "part.py").write_text("ANSWER = no_such_name\n")
+    done = run_to_end("app:app", "--reload", "-b", "127.0.0.1:0", cwd=folder)
+    assert done.returncode == 3
+    assert "NameError" in done.stderr
+
+
 def test_extra_files_and_patterns(serve: Serve, folder: Path) -> None:
     """What --reload-extra-file names is watched too; what does not exist is refused."""
     (folder / "texts").mkdir()

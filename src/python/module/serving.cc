@@ -96,6 +96,20 @@ supervisor::ArbiterSettings arbiter_settings(const nb::object& server,
   return made;
 }
 
+// (descriptor, "http://127.0.0.1:8000", host or path, port; 0: a Unix socket) of those that listen.
+nb::list described(const std::vector<Listener>& listeners) {
+  nb::list all;
+  for (const Listener& one : listeners) {
+    if (one.is_reserved()) continue;
+    const ListenAddress& bound = one.bound();
+    const std::string& name = one.is_unix() ? bound.path : bound.host;
+    all.append(nb::make_tuple(one.fd(), nb::str(one.display().c_str()),
+                              nb::bytes(name.data(), name.size()),
+                              static_cast<unsigned>(bound.port)));
+  }
+  return all;
+}
+
 // The Python around the arbiter: what it needs before and after a fork and a wait, and on HUP.
 class Interpreter {
  public:
@@ -119,6 +133,9 @@ class Interpreter {
       return ask(server_, "count_changed", now, old);
     };
     hooks.starting = [this] { return ask(server_, "starting"); };
+    hooks.listening = [this](const std::vector<Listener>& all) {
+      tell(server_, "listening", described(all));
+    };
     hooks.ready = [this] { return ask(server_, "ready"); };
     hooks.forked = [this](pid_t pid) { tell(server_, "forked", pid); };
     hooks.gone = [this](pid_t pid) { tell(server_, "gone", pid); };
