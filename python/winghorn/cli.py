@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from winghorn import _core, app_loader, config_file, daemon, paste
+from winghorn import _core, app_loader, config_file, daemon, paste, spew
 from winghorn._core import Settings, SettingsError
 from winghorn.app_loader import BootError, put_first
 from winghorn.config import with_functions
@@ -112,6 +112,8 @@ def complain(error: SettingsError) -> int:
 def serve(server: Server) -> int:
     """Run the server until it is stopped; returns the exit status."""
     cfg = server.cfg
+    if cfg.spew:
+        spew.install()
     # The new arbiter of an upgrade is where it should be already.
     if cfg.daemon and "GUNICORN_FD" not in os.environ:
         keep_output = bool(cfg.enable_stdio_inheritance)

@@ -231,6 +231,21 @@ def test_flags_to_come_are_refused() -> None:
         assert "not supported by winghorn yet" in log
 
 
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_spew_prints_every_line(serve: Serve, folder: Path, threads: str) -> None:
+    """--spew: lines of the application as they are executed, on each thread that runs it."""
+    (folder / "traced.py").write_text(
+        "def app(environ, start_response):\n"
+        "    start_response('200 OK', [])\n"
+        "    return [b'traced']\n"
+    )
+    server = serve("traced:app", "--spew", "--threads", threads, cwd=folder)
+    assert ask(server.address, "GET / HTTP/1.1\r\nHost: test\r\n\r\n").body == b"traced"
+    server.wait_for_out(r"^traced:1: def app\(environ, start_response\):$")
+    server.wait_for_out(r"^traced:2:     start_response\('200 OK', \[\]\)$")
+    server.wait_for_out(r"^traced:3:     return \[b'traced'\]$")
+
+
 def test_contradictions_are_told(serve: Serve, folder: Path) -> None:
     """By --check-config on standard error, by a server in its log; it serves all the same."""
     flags = ("--graceful-timeout", "60", "--max-requests-jitter", "5")
