@@ -61,6 +61,17 @@ bool Arbiter::spawn(const GenerationPtr& generation, std::uint32_t ordinal) {
 
 Result<pid_t> Arbiter::fork_here(const WorkerRecord& worker, Lifeline& lifeline,
                                  const Generation& generation) {
+  return fork_child([&](pid_t self) {
+    lifeline.arbiter_end.reset();
+    std::vector<Listener> listeners = listeners_.hand_over(generation.addresses);
+    become_worker({worker.seat, worker.number, worker.generation, std::move(lifeline.worker_end),
+                   listeners, std::move(siblings_), board_, self},
+                  generation.settings);
+  });
+}
+
+// `live` is the child's life, and does not return.
+Result<pid_t> Arbiter::fork_child(const std::function<void(pid_t arbiter)>& live) {
   const pid_t self = ::getpid();
   call(hooks_.before_fork);
   SignalsBlocked blocked;
@@ -68,11 +79,8 @@ Result<pid_t> Arbiter::fork_here(const WorkerRecord& worker, Lifeline& lifeline,
   const int refused = errno;
   if (pid == 0) {
     leave_arbiter_behind(blocked);
-    lifeline.arbiter_end.reset();
-    std::vector<Listener> listeners = listeners_.hand_over(generation.addresses);
-    become_worker({worker.seat, worker.number, worker.generation, std::move(lifeline.worker_end),
-                   listeners, std::move(siblings_), board_, self},
-                  generation.settings);
+    live(self);
+    ::_exit(kWorkerFailedToBoot);
   }
   blocked.restore();
   call(hooks_.after_fork_parent);
@@ -120,23 +128,15 @@ void Arbiter::start_zygote(const GenerationPtr& generation, std::uint32_t ordina
   }
   Lifeline line = std::move(made).value();
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-  const pid_t self = ::getpid();
-  call(hooks_.before_fork);
-  SignalsBlocked blocked;
-  const pid_t pid = ::fork();
-  const int refused = errno;
-  if (pid == 0) {
-    leave_arbiter_behind(blocked);
+  const Result<pid_t> pid = fork_child([&](pid_t self) {
     line.arbiter_end.reset();
     become_zygote(std::move(line.worker_end), generation, ordinal, self);
-  }
-  blocked.restore();
-  call(hooks_.after_fork_parent);
-  if (pid < 0) {
-    cannot_fork(Failure{"fork", refused}.text());
+  });
+  if (!pid) {
+    cannot_fork(pid.error().text());
     return;
   }
-  zygotes_.emplace(ordinal, Zygote(pid, std::move(line.arbiter_end), now()));
+  zygotes_.emplace(ordinal, Zygote(pid.value(), std::move(line.arbiter_end), now()));
 }
 
 void Arbiter::become_zygote(Fd line, const GenerationPtr& generation, std::uint32_t ordinal,

@@ -125,6 +125,7 @@ class Arbiter {
   bool spawn(const GenerationPtr& generation, std::uint32_t ordinal);
   Result<pid_t> fork_here(const WorkerRecord& worker, Lifeline& lifeline,
                           const Generation& generation);
+  Result<pid_t> fork_child(const std::function<void(pid_t arbiter)>& live);
   Result<pid_t> fork_from_zygote(const WorkerRecord& worker, const Lifeline& lifeline);
   void leave_arbiter_behind(SignalsBlocked& blocked);
   void await_zygotes(Plan& plan);

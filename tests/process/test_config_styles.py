@@ -19,11 +19,11 @@ import pytest
 from tests.conftest import Serve
 from tests.support.client import ask
 from tests.support.proxies import in_front, program
-from tests.support.server import ROOT, Server
+from tests.support.server import Server
+from tests.support.shim import use_shim
 from tests.support.systemd import Notified, passing
 from tests.support.waiting import PATIENCE, wait_until
 
-SHIM = ROOT / "packaging" / "gunicorn-shim" / "src"
 GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 APP = """
 import os
@@ -36,10 +36,7 @@ def app(environ, start_response):
 @pytest.fixture(autouse=True)
 def gunicorn(monkeypatch: pytest.MonkeyPatch) -> None:
     """`gunicorn` is the shim's: the command, and what configurations import."""
-    before = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    path = [str(SHIM), *(str(ROOT / one) for one in before if one)]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
-    monkeypatch.setenv("WINGHORN_TEST_COMMAND", shlex.join([sys.executable, "-m", "gunicorn"]))
+    use_shim(monkeypatch)
 
 
 @pytest.fixture

@@ -15,20 +15,17 @@ import pytest
 
 from tests.conftest import Serve
 from tests.support.client import ask
-from tests.support.server import APPS, ROOT, environment, run_to_end
+from tests.support.server import APPS, environment, run_to_end
+from tests.support.shim import SHIM, use_shim
 
 Patch = pytest.MonkeyPatch
-SHIM = ROOT / "packaging" / "gunicorn-shim" / "src"
 GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 
 
 @pytest.fixture(autouse=True)
 def gunicorn(monkeypatch: Patch) -> None:
     """The package is on the path, and `python -m gunicorn` is what `serve` starts."""
-    before = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    path = [str(SHIM), *(str(ROOT / one) for one in before if one)]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
-    monkeypatch.setenv("WINGHORN_TEST_COMMAND", shlex.join([sys.executable, "-m", "gunicorn"]))
+    use_shim(monkeypatch)
 
 
 @pytest.fixture
