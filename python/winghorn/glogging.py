@@ -285,7 +285,7 @@ class Logger:
             try:
                 handler = logging.FileHandler(output, encoding="utf-8", errors="backslashreplace")
             except OSError as error:
-                raise RuntimeError(f"Error: {output!r} isn't writable [{error!r}]") from None
+                raise RuntimeError(f"{output!r} isn't writable [{error!r}]") from None
         _mark(handler)
         handler.setFormatter(fmt)
         log.addHandler(handler)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import signal
@@ -14,10 +15,9 @@ import httpx
 import pytest
 
 from tests.conftest import Serve
-from tests.support.server import ROOT
+from tests.support.server import ROOT, run_to_end
 from tests.support.systemd import Notified, passing, settings_of
 from tests.support.waiting import PATIENCE
-from winghorn import _core
 
 UNITS = ROOT / "deploy" / "systemd"
 SERVICE = settings_of(UNITS / "winghorn.service")
@@ -89,5 +89,6 @@ def test_systemd_waits_longer_than_we_do() -> None:
 
 def test_the_socket_has_the_servers_own_backlog() -> None:
     """systemd listens in our stead: its queue is to be as long as ours would be."""
-    (backlog,) = [one["default"] for one in _core.settings() if one["name"] == "backlog"]
-    assert SOCKET["Backlog"] == str(backlog)
+    said = run_to_end("--print-config", "hello:app").stdout
+    (backlog,) = re.findall(r"^backlog += (\d+)$", said, re.MULTILINE)
+    assert SOCKET["Backlog"] == backlog

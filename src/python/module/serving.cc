@@ -183,7 +183,9 @@ Result<Scoreboard> reserve_scoreboard(const supervisor::ArbiterSettings& setting
 int serve(const nb::object& server) {
   supervisor::ArbiterSettings settings = arbiter_settings(server, server.attr("generation"));
   Status opened = log::open(settings.log, settings.log_level, settings.log_format);
-  if (!opened) return fail(opened.error().text());
+  // What a sink says is gunicorn's line, what Python's logging says is not.
+  const std::string_view prefix = settings.log.receiver != nullptr ? "Error: " : "";
+  if (!opened) return fail(std::string(prefix) + opened.error().text());
   Result<Scoreboard> board = reserve_scoreboard(settings);
   if (!board) return fail("Error: " + board.error().text());
   Interpreter interpreter(server);

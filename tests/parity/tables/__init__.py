@@ -4,9 +4,16 @@
 from __future__ import annotations
 
 from tests.parity.scenario import Job
-from tests.parity.tables import applications, command_line, config_files, processes, requests
+from tests.parity.tables import (
+    applications,
+    command_line,
+    config_files,
+    processes,
+    python_logging,
+    requests,
+)
 
-THEMES = (command_line, config_files, applications, processes, requests)
+THEMES = (command_line, config_files, applications, processes, python_logging, requests)
 
 
 def all_jobs() -> list[Job]:
