@@ -202,7 +202,9 @@ class Server:
     @property
     def pidfile(self) -> Pidfile | None:
         """The file that holds the arbiter's pid, if there is one."""
-        return Pidfile(self.cfg.pidfile) if self.cfg.pidfile else None
+        if not self.cfg.pidfile:
+            return None
+        return Pidfile(self.cfg.pidfile + self.master_name.removeprefix("Master"))
 
     @property
     def proc_name(self) -> str:

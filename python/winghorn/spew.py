@@ -18,6 +18,7 @@ def install() -> None:
     sys.settrace(_trace)
 
 
+# The interpreter traces nothing that this function does itself.
 def _trace(frame: FrameType, event: str, _argument: Any) -> Tracer:
     if event == "line":
         name = frame.f_globals.get("__name__", "?")

@@ -255,7 +255,7 @@ def when_ready(server):
 def pre_exec(server):
     server.log.info("pre_exec in a child of %s", os.getppid())
 def post_fork(server, worker):
-    known = [n for n in os.environ if n.startswith(("GUNICORN_", "WINGHORN_", "LISTEN_"))]
+    known = [n for n in os.environ if n.startswith(("GUNICORN_", "WINGHORN_L", "LISTEN_"))]
     server.log.info("a worker knows %s", known)
 """
 
