@@ -274,22 +274,14 @@ void Arbiter::upgrade() {
   if (succession_.has_heir()) return log::warning("USR2 signal ignored. Child exists.");
   if (succession_.has_elder()) return log::warning("USR2 signal ignored. Parent exists.");
   if (wanted_.stop != Stop::No) return;
-  const pid_t self = ::getpid();
-  call(hooks_.before_fork);
-  SignalsBlocked blocked;
-  const pid_t pid = ::fork();
-  const int refused = errno;
-  if (pid == 0) become_heir(blocked, self);
-  blocked.restore();
-  call(hooks_.after_fork_parent);
-  if (pid < 0) return log::error("Can't start a new master: {}", Failure{"fork", refused}.text());
-  log::info("A new master is starting (pid: {})", pid);
-  succession_.note_heir(pid);
+  const Result<pid_t> pid = fork_child([this](pid_t self) { become_heir(self); });
+  if (!pid) return log::error("Can't start a new master: {}", pid.error().text());
+  log::info("A new master is starting (pid: {})", pid.value());
+  succession_.note_heir(pid.value());
   listeners_.share_files(true);
 }
 
-void Arbiter::become_heir(SignalsBlocked& blocked, pid_t elder) {
-  leave_arbiter_behind(blocked);
+void Arbiter::become_heir(pid_t elder) {
   if (Status kept = keep_for_exec(listeners_.all()); !kept) {
     log::error("Can't start a new master: {}", kept.error().text());
     ::_exit(kCannotStart);

@@ -24,6 +24,7 @@
 #include "core/net/lifeline.h"
 #include "core/scoreboard/scoreboard.h"
 #include "supervisor/arbiter.h"
+#include "supervisor/call.h"
 #include "supervisor/death_report.h"
 #include "supervisor/listener_set.h"
 #include "supervisor/notify.h"
@@ -35,16 +36,6 @@
 #include "supervisor/zygote.h"
 
 namespace winghorn::supervisor {
-
-template <class... Parameters, class... Arguments>
-void call(const std::function<void(Parameters...)>& hook, const Arguments&... arguments) {
-  if (hook) hook(arguments...);
-}
-
-template <class... Parameters, class... Arguments>
-bool allows(const std::function<bool(Parameters...)>& hook, Arguments... arguments) {
-  return !hook || hook(arguments...);
-}
 
 // A generation's settings with the addresses they come to.
 struct Generation {
@@ -91,7 +82,7 @@ class Arbiter {
   void adopt(GenerationPtr next, unsigned workers);
   void tell_count(unsigned before);
   void upgrade();
-  [[noreturn]] void become_heir(SignalsBlocked& blocked, pid_t elder);
+  [[noreturn]] void become_heir(pid_t elder);
   void forget_heir(pid_t pid, Ending ending);
   void follow(pid_t elder);
   std::string pidfile_path(const ArbiterSettings& settings) const;

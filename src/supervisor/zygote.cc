@@ -15,6 +15,8 @@
 #include <cstring>
 #include <utility>
 
+#include "supervisor/call.h"
+
 namespace winghorn::supervisor {
 namespace {
 
@@ -28,11 +30,6 @@ struct Word {
   pid_t worker = 0;
   int error = 0;  // errno, when there could be none
 };
-
-template <class... Arguments>
-void call(const std::function<void(Arguments...)>& hook, Arguments... arguments) {
-  if (hook) hook(arguments...);
-}
 
 bool say(int end, const Word& word) {
   ssize_t sent = -1;
