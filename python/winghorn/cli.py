@@ -119,12 +119,11 @@ def serve(server: Server) -> int:
         keep_output = bool(cfg.enable_stdio_inheritance)
         daemon.warn_of_odd_start(cfg.errorlog, keep_output)
         daemon.detach(keep_output)
-    os.environ["SERVER_SOFTWARE"] = f"{PROG}/{VERSION}"
     # The arbiter has a handler of its own. What stands behind it counts once it is done: a second
     # Ctrl-C must not turn a stop that went well into a death by signal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Applications and what they start may look at it, as under gunicorn.
-    os.environ["SERVER_SOFTWARE"] = f"winghorn/{_core.__version__}"
+    os.environ["SERVER_SOFTWARE"] = f"{PROG}/{VERSION}"
     return _core.serve(server)
 
 

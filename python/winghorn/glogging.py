@@ -25,12 +25,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 from winghorn.basic_auth import user_of
+from winghorn.log_bridge import ACCESS_LOGGER, ERROR_LOGGER
 
 if TYPE_CHECKING:
     from winghorn.config import Config
-
-ERROR_LOGGER = "gunicorn.error"
-ACCESS_LOGGER = "gunicorn.access"
 
 CONFIG_DEFAULTS: dict[str, Any] = {
     "version": 1,

@@ -21,7 +21,7 @@ from http import HTTPStatus
 from typing import Any
 
 from winghorn.config import Config
-from winghorn.glogging import ACCESS_LOGGER, ERROR_LOGGER, Logger
+from winghorn.glogging import Logger
 from winghorn.instrument.statsd import (
     GAUGE_TYPE,
     HISTOGRAM_TYPE,
@@ -30,6 +30,7 @@ from winghorn.instrument.statsd import (
     VALUE_VAR,
     Statsd,
 )
+from winghorn.log_bridge import ACCESS_LOGGER, ERROR_LOGGER
 from winghorn.request_hooks import Environ, Request, Response
 
 DEFAULT_LOGGER = "gunicorn.glogging.Logger"
@@ -66,6 +67,8 @@ class PythonLog:
                 state.restore()
             raise
         for log in (self.logger.error_log, self.logger.access_log):
+            for earlier in [one for one in log.filters if isinstance(one, _Origin)]:
+                log.removeFilter(earlier)  # of the generation before
             log.addFilter(self._origin)
         return self.logger.error_log.getEffectiveLevel()
 
@@ -175,8 +178,10 @@ class _Origin(logging.Filter):
     @contextmanager
     def of(self, line: dict[str, Any] | None) -> Iterator[None]:
         self._here.line = line
-        yield
-        self._here.line = None
+        try:
+            yield
+        finally:
+            self._here.line = None
 
     def filter(self, record: logging.LogRecord) -> bool:
         line = getattr(self._here, "line", None)

@@ -106,12 +106,13 @@ Bytes AccessRecorder::path_info(const RequestHead& head) const {
 void AccessRecorder::write_line(const Exchange& exchange, Instant now, RingMark* mark) {
   if (!format_) return;
   const RequestHead& head = exchange.head;
-  const ExchangeFields fields(exchange, path_info(head));
+  const Bytes path = path_info(head);
+  const ExchangeFields fields(exchange, path);
   log::AccessRecord record;
   record.peer = exchange.client().address;
   record.method = head.method;
   record.target = head.target;
-  record.path = path_info(head);
+  record.path = path;
   record.query = head.query;
   record.version = head.version;
   record.status = exchange.notes.reply_status;

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -146,7 +145,6 @@ wsgi::WsgiConfig wsgi_config(const config::Settings& settings, const nb::object&
   config.sendfile = settings.sendfile;
   config.slots = static_cast<unsigned>(settings.threads) + settings.stuck_slots_limit;
   config.server_software = std::string("winghorn/") + WINGHORN_VERSION;
-  if (const char* name = std::getenv("SCRIPT_NAME")) config.script_name = name;
   config.reports.error = [](Bytes text) { log::say(log::Level::Error, text); };
   config.reports.warning = [](Bytes text) { log::say(log::Level::Warning, text); };
   config.reports.debug = [](Bytes text) {
@@ -258,6 +256,7 @@ int serve(supervisor::WorkerPlace& place, const config::Settings& settings,
   });
   const nb::object request_hooks = server.attr("request_hooks")();
   wsgi::WsgiConfig config = wsgi_config(settings, application, engine);
+  config.script_name = engine_settings.script_name;
   if (!request_hooks.is_none()) config.request_hooks = request_hooks.ptr();
   wsgi::WsgiApplication bridge(gil, std::move(config));
   Result<std::unique_ptr<Engine>> made =
