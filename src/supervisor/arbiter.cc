@@ -145,10 +145,10 @@ void Arbiter::turn() {
   if (const auto elder = succession_.note_promotion()) follow(*elder);
   take_signals();
   hear_all();
-  hear_zygotes();
   reap();
   const Instant moment = now();
   if (hup_waits_ && reload_due(roster_, wanted_, moment) <= moment) reload();
+  hear_zygotes();
   read_board();
   Plan plan = decide(roster_, wanted_, now());
   await_zygotes(plan);
@@ -325,6 +325,7 @@ void Arbiter::dismiss_workers() {
 
 void Arbiter::reopen_logs() {
   log::reopen();
+  ++rotations_;  // a zygote hears of it with its next order
   give_logs(current_->settings);
   for (const WorkerRecord& worker : roster_.workers) {
     // One that boots has no handler yet: the signal would end it.

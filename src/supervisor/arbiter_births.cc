@@ -95,14 +95,19 @@ void Arbiter::leave_arbiter_behind(SignalsBlocked& blocked) {
   lifelines_.clear();
   for (auto& [ordinal, zygote] : zygotes_) zygote.forget();
   zygotes_.clear();
+  succession_.let_go();
   blocked.unblock_all();
 }
 
 Result<pid_t> Arbiter::fork_from_zygote(const WorkerRecord& worker, const Lifeline& lifeline) {
   const auto zygote = zygotes_.find(worker.generation);
-  Result<pid_t> pid = zygote->second.fork({worker.seat, worker.number, age_},
+  Result<pid_t> pid = zygote->second.fork({worker.seat, worker.number, age_, rotations_},
                                           lifeline.worker_end.get(), kZygotesPatience);
-  if (!pid) zygotes_.erase(zygote);  // of one that cannot fork, nothing more is to be expected
+  if (pid) {
+    say_order(lifeline.arbiter_end.get(), Order::Begin);
+  } else {
+    zygotes_.erase(zygote);  // of one that cannot fork, nothing more is to be expected
+  }
   return pid;
 }
 
@@ -110,6 +115,10 @@ Result<pid_t> Arbiter::fork_from_zygote(const WorkerRecord& worker, const Lifeli
 void Arbiter::await_zygotes(Plan& plan) {
   if (!await_zygote(current_, wanted_.generation, plan.spawn > 0)) plan.spawn = 0;
   if (!await_zygote(standing_, roster_.standing, plan.spawn_standing > 0)) plan.spawn_standing = 0;
+  // The plan was made before it was known that one cannot be started just now.
+  if (!roster_.fork_failed_at) return;
+  const Instant retry = *roster_.fork_failed_at + kForkRetry;
+  if (retry > now()) plan.wake = plan.wake ? std::min(*plan.wake, retry) : retry;
 }
 
 bool Arbiter::await_zygote(const GenerationPtr& generation, std::uint32_t ordinal, bool is_needed) {
@@ -148,11 +157,11 @@ void Arbiter::become_zygote(Fd line, const GenerationPtr& generation, std::uint3
   std::vector<Listener> listeners = listeners_.hand_over(generation->addresses);
   const int code = settings.preload_main(arbiter);
   if (code != 0 || !say_imported(line.get())) ::_exit(code);
-  std::optional<Assignment> mine =
-      serve_forks(std::move(line), arbiter,
-                  {hooks_.before_wait, hooks_.after_wait, settings.about_to_fork,
-                   hooks_.before_fork, hooks_.after_fork_parent, hooks_.after_fork_child});
-  if (!mine) ::_exit(0);
+  std::optional<Assignment> mine = serve_forks(
+      std::move(line), arbiter, rotations_,
+      {hooks_.before_wait, hooks_.after_wait, [] { log::reopen(); }, settings.about_to_fork,
+       hooks_.before_fork, hooks_.after_fork_parent, hooks_.after_fork_child});
+  if (!mine || !await_begin(mine->lifeline.get())) ::_exit(0);
   become_worker({mine->order.seat, mine->order.number, ordinal, std::move(mine->lifeline),
                  listeners, std::move(siblings_), board_, arbiter},
                 settings);

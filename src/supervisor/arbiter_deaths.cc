@@ -72,6 +72,15 @@ void Arbiter::bury_stolen() {
     log::warning("Worker (pid:{}) is gone, and something else took its exit status.", pid);
     bury(pid, {false, 0}, std::nullopt);
   }
+  for (const pid_t pid : vanished_zygotes()) bury_zygote(pid, {false, 0});
+}
+
+std::vector<pid_t> Arbiter::vanished_zygotes() const {
+  std::vector<pid_t> vanished;
+  for (const auto& [ordinal, zygote] : zygotes_) {
+    if (::kill(zygote.pid(), 0) != 0 && errno == ESRCH) vanished.push_back(zygote.pid());
+  }
+  return vanished;
 }
 
 void Arbiter::bury(pid_t pid, Ending ending, const std::optional<rusage>& usage) {

@@ -98,6 +98,7 @@ class Arbiter {
   void note_stop(pid_t pid, int wait_status);
   void bury(pid_t pid, Ending ending, const std::optional<rusage>& usage);
   void bury_stolen();
+  std::vector<pid_t> vanished_zygotes() const;
   void face(Consequence consequence, const std::string& whose, Ending ending);
   void abandon(const std::string& whose, Ending ending);
   void halt(int code);
@@ -144,6 +145,7 @@ class Arbiter {
   Wanted wanted_;
   std::unordered_map<pid_t, Fd> lifelines_;
   std::map<std::uint32_t, Zygote> zygotes_;  // by generation
+  std::uint32_t rotations_ = 0;              // how often the log's files were opened again
   unsigned age_ = 0;                         // workers that were forked, or tried to
   DeathReports death_reports_{board_};
   Pidfile pidfile_;

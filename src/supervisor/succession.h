@@ -49,6 +49,9 @@ class Succession {
   // What an heir's names end in, until it is promoted.
   std::string_view suffix() const { return has_elder() ? ".2" : ""; }
 
+  // In a child that is no arbiter: its descriptor of the elder is nobody's business there.
+  void let_go() { elder_fd_.reset(); }
+
   void note_heir(pid_t pid) { heir_ = pid; }
   // True when that process was the heir.
   bool note_gone(pid_t pid);

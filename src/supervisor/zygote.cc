@@ -15,6 +15,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/net/lifeline.h"
 #include "supervisor/call.h"
 
 namespace winghorn::supervisor {
@@ -161,7 +162,8 @@ Result<pid_t> Zygote::fork(const ForkOrder& order, int lifeline, Millis patience
 
 bool say_imported(int end) { return say(end, {Word::Kind::Imported}); }
 
-std::optional<Assignment> serve_forks(Fd end, pid_t arbiter, const ForkHooks& hooks) {
+std::optional<Assignment> serve_forks(Fd end, pid_t arbiter, std::uint32_t rotations,
+                                      const ForkHooks& hooks) {
   FdChannel orders{Fd(), std::move(end)};
   FdChannel::Message message;
   for (;;) {
@@ -178,12 +180,20 @@ std::optional<Assignment> serve_forks(Fd end, pid_t arbiter, const ForkHooks& ho
     if (message.bytes.size() != sizeof assignment.order) continue;
     std::memcpy(&assignment.order, message.bytes.data(), sizeof assignment.order);
     assignment.lifeline = std::move(message.descriptors[0]);
+    const std::uint32_t before = std::exchange(rotations, assignment.order.rotations);
+    if (before != rotations) call(hooks.reopen_logs);
     call(hooks.about_to_fork, static_cast<unsigned>(assignment.order.age));
     const pid_t worker = fork_twice(arbiter, hooks);
     if (worker == 0) return assignment;
     say(orders.receiving_end(),
         {Word::Kind::Forked, std::max(worker, 0), worker < 0 ? -worker : 0});
   }
+}
+
+bool await_begin(int lifeline) {
+  char word = 0;
+  return wait_readable(lifeline, Millis(-1)) && winghorn::hear(lifeline, word) == Heard::Word &&
+         word == static_cast<char>(Order::Begin);
 }
 
 }  // namespace winghorn::supervisor

@@ -28,7 +28,8 @@ namespace winghorn::supervisor {
 struct ForkOrder {
   std::uint32_t seat = 0;
   std::uint32_t number = 0;
-  std::uint32_t age = 0;  // how many workers the arbiter had had forked, this one among them
+  std::uint32_t age = 0;        // how many workers the arbiter had had forked, this one among them
+  std::uint32_t rotations = 0;  // how often the log's files had been opened again
 };
 
 // The arbiter's hold on it.
@@ -63,6 +64,7 @@ class Zygote {
 struct ForkHooks {
   std::function<void()> before_wait;
   std::function<void()> after_wait;
+  std::function<void()> reopen_logs;  // they were moved since the last order
   std::function<void(unsigned age)> about_to_fork;
   std::function<void()> before_fork;
   std::function<void()> after_fork_parent;
@@ -76,7 +78,12 @@ struct Assignment {
 
 // The zygote's end. False: the arbiter is gone.
 bool say_imported(int end);
+// `rotations`: as in the orders, when the zygote was forked.
 // nullopt: this is the zygote, and the arbiter wants no more workers of it.
-std::optional<Assignment> serve_forks(Fd end, pid_t arbiter, const ForkHooks& hooks);
+std::optional<Assignment> serve_forks(Fd end, pid_t arbiter, std::uint32_t rotations,
+                                      const ForkHooks& hooks);
+// In the worker, before it touches anything that the arbiter may have given to another meanwhile. False: the
+// arbiter has not learned of it, and never will.
+bool await_begin(int lifeline);
 
 }  // namespace winghorn::supervisor

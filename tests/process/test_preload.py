@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.conftest import Serve
 from tests.support import processes
 from tests.support.client import ask
 from tests.support.server import Server, run_to_end
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 FRESH = {"PYTHONDONTWRITEBYTECODE": "1"}
@@ -274,3 +275,55 @@ def test_reload_on_change_with_preload(serve: Serve, folder: Path) -> None:
     wait_for_words(server, "one")
     (folder / "app.py").write_text(APP.replace('"one"', '"another one"').replace(" one", ""))
     wait_for_words(server, "another")
+
+
+def test_rotated_logs_are_those_of_later_workers(serve: Serve, folder: Path) -> None:
+    """USR1 reaches the zygote: who is forked afterwards writes to the new files."""
+    log, moved = folder / "error.log", folder / "error.log.1"
+    (folder / "gunicorn.conf.py").write_text(
+        "def pre_fork(server, worker): server.log.info('pre_fork %s', worker.age)\n"
+        f"preload_app = True\nerrorlog = {str(log)!r}\n"
+    )
+    server = serve("app:app", cwd=folder, ready=False)
+    wait_until(lambda: log.exists() and "Booting worker" in log.read_text(), "a worker boots")
+    log.rename(moved)
+    server.signal(signal.SIGUSR1)
+    wait_until(log.exists, "the new file")
+    (worker,) = workers(server)
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: "Booting worker with pid" in log.read_text(), log.read_text)
+    assert "pre_fork 2" in log.read_text()
+    assert moved.read_text().count("Booting worker") == 1
+
+
+def test_worker_that_the_arbiter_does_not_know_does_nothing(serve: Serve, folder: Path) -> None:
+    """A zygote that dies between the fork and its report leaves no worker to itself."""
+    (folder / "app.py").write_text(
+        APP + "import signal\n"
+        "os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGKILL))\n"
+    )
+    server = serve("app:app", "--preload", cwd=folder, ready=False)
+    server.wait_for_log("Can't start a worker \\(the zygote has ended\\)", count=2)
+    assert server.log.matches("Booting worker") == []
+    (folder / "app.py").write_text(APP)
+    server.signal(signal.SIGHUP)
+    server.wait_for_log("Booting worker")
+
+
+NARROW = """
+import os, resource
+preload_app = True
+def when_ready(server):
+    used = max(int(name) for name in os.listdir("/proc/self/fd"))
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used, most))
+"""
+
+
+def test_zygote_that_cannot_be_started_is_tried_again_soon(serve: Serve, folder: Path) -> None:
+    """As is said in the log: in a second, not when something else happens."""
+    (folder / "gunicorn.conf.py").write_text(NARROW)
+    server = serve("app:app", cwd=folder, ready=False)
+    server.wait_for_log(r"Can't start a worker \(.*\); trying again in 1 s")
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (1024, 1024))
+    server.wait_for_log("Booting worker", seconds=PATIENCE)

@@ -17,6 +17,7 @@
 namespace winghorn {
 
 enum class Order : char {
+  Begin = 'B',   // of a worker that was forked from a zygote: the arbiter knows of you
   Retire = 'T',  // finish what runs, begin nothing, go; 503 and close at graceful_timeout
   Stop = 'S',    // likewise, and take what waits at the listeners: the arbiter has closed them
   Quit = 'Q',    // go now

@@ -47,7 +47,7 @@ class ZygoteTest : public testing::Test {
                                const ForkHooks& hooks) {
     const int code = before();
     if (code != 0 || !say_imported(line.get())) ::_exit(code);
-    const auto mine = serve_forks(std::move(line), arbiter, hooks);
+    const auto mine = serve_forks(std::move(line), arbiter, 0, hooks);
     if (!mine) ::_exit(0);
     const char word = ::getppid() == arbiter ? kAdopted : '?';
     (void)!::write(mine->lifeline.get(), &word, 1);
@@ -116,6 +116,38 @@ TEST_F(ZygoteTest, CallsItsHooksAroundEachFork) {
   ::close(said[0]);
   std::erase(text, 'c');  // in another process, any time
   EXPECT_EQ(text.substr(0, 6), "wW[7fp");
+}
+
+TEST_F(ZygoteTest, OpensItsLogsAgainOnceTheyWereMoved) {
+  std::array<int, 2> said{};
+  ASSERT_EQ(::pipe2(said.data(), O_CLOEXEC | O_NONBLOCK), 0);
+  ForkHooks hooks;
+  hooks.reopen_logs = [end = said[1]] { (void)!::write(end, "r", 1); };
+  hooks.about_to_fork = [end = said[1]](unsigned) { (void)!::write(end, "f", 1); };
+  {
+    Zygote zygote = start([] { return 0; }, hooks);
+    await_import(zygote);
+    for (const unsigned rotations : {0U, 2U, 2U}) {
+      const Lifeline line = std::move(make_lifeline()).value();
+      const auto worker = zygote.fork({1, 1, 1, rotations}, line.worker_end.get(), kPatience);
+      ASSERT_TRUE(worker);
+      EXPECT_EQ(exit_code_of(worker.value()), 1);
+    }
+  }
+  std::array<char, 8> text{};
+  EXPECT_EQ(::read(said[0], text.data(), text.size()), 4);
+  EXPECT_STREQ(text.data(), "frff");
+  ::close(said[0]);
+  ::close(said[1]);
+}
+
+TEST_F(ZygoteTest, AWorkerBeginsWhenTheArbiterKnowsOfIt) {
+  Lifeline known = std::move(make_lifeline()).value();
+  say_order(known.arbiter_end.get(), Order::Begin);
+  EXPECT_TRUE(await_begin(known.worker_end.get()));
+  Lifeline given_up = std::move(make_lifeline()).value();
+  given_up.arbiter_end.reset();
+  EXPECT_FALSE(await_begin(given_up.worker_end.get()));
 }
 
 TEST_F(ZygoteTest, OneThatDoesNotImportIsNeverReady) {
