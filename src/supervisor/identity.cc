@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -61,6 +62,20 @@ std::vector<gid_t> groups_of(const Identity& wanted) {
   return groups;
 }
 
+// The kernel takes them from who leaves user 0; an arbiter that is somebody else, with the right to change
+// users, would leave that right to its workers.
+Status drop_capabilities() {
+  if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL) {
+    return failure("drop the ambient capabilities of a worker");
+  }
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
+  if (::syscall(SYS_capset, &header, none.data()) != 0) {
+    return failure("drop the capabilities of a worker");
+  }
+  return Nothing{};
+}
+
 }  // namespace
 
 Status check_identity(const Identity& wanted) {
@@ -86,7 +101,7 @@ Status assume_identity(const Identity& wanted) {
   if (::setresuid(wanted.user, wanted.user, wanted.user) != 0) {
     return failure("become user " + user_text(wanted.user));
   }
-  return Nothing{};
+  return wanted.user == 0 ? Status(Nothing{}) : drop_capabilities();
 }
 
 Status give_file(const std::string& path, const Identity& to) {

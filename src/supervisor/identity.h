@@ -26,7 +26,8 @@ struct Identity {
 // Whether this process has the right to become that. A Failure says who is wanted and what is lacking.
 Status check_identity(const Identity& wanted);
 
-// For good: real, effective and saved. The supplementary groups are `group` alone, or with all_groups those
+// For good: real, effective and saved, and without any capability unless it is root. Of the calling thread where
+// capabilities are concerned, so before others are started. The supplementary groups are `group` alone, or with all_groups those
 // of the user. After a Failure the process may be half of each and must end.
 Status assume_identity(const Identity& wanted);
 

@@ -339,13 +339,13 @@ int run_worker(supervisor::WorkerPlace& place, const nb::object& generation,
   try {
     const nb::object settings = generation.attr("settings");
     const auto& loaded = nb::cast<const config::LoadedSettings&>(settings);
-    // Python's logging writes nothing on this thread, and the import of the application may take its time.
-    if (loaded.settings.logs_by_python) log::start_thread();
     const nb::module_ helpers = prepare_interpreter(loaded.settings);
     if (!wsgi::set_up(gil::Gil::held())) throw nb::python_error();
     must(supervisor::bind_own(place.listeners));
     server.attr("enter_worker")();
     take_identity(loaded.settings, place.arbiter);
+    // Python's logging writes nothing on this thread, and the import of the application may take its time.
+    if (loaded.settings.logs_by_python) log::start_thread();
     const nb::object application = server.attr("load_application")(settings);
     const EngineSettings engine =
         engine_settings_from(loaded.settings, python_logger_of(generation));

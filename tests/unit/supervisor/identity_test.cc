@@ -3,8 +3,11 @@
 
 #include <grp.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <pwd.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,9 +16,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <string>
 #include <vector>
+
+#include "support/in_child.h"
 
 namespace winghorn::supervisor {
 namespace {
@@ -24,15 +28,6 @@ constexpr uid_t kUser = 54321;
 constexpr gid_t kGroup = 54322;
 
 bool is_root() { return ::geteuid() == 0; }
-
-// In a process of its own: an identity that is gone does not come back.
-bool holds_in_child(const std::function<bool()>& claim) {
-  const pid_t pid = ::fork();
-  if (pid == 0) ::_exit(claim() ? 0 : 1);
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
 
 std::vector<gid_t> own_groups() {
   std::vector<gid_t> groups(static_cast<std::size_t>(::getgroups(0, nullptr)));
@@ -60,6 +55,28 @@ TEST(Identity, IsTakenForGoodAndLeavesNoGroupBehind) {
     if (::setgroups(before.size(), before.data()) != 0) return false;
     return assume_identity({kUser, kGroup}).ok() && is_for_good(kUser, kGroup) &&
            own_groups() == std::vector<gid_t>{kGroup};
+  }));
+}
+
+// Somebody who is not root and may change users and groups all the same, as systemd's AmbientCapabilities make one.
+bool become_somebody_with_capabilities() {
+  constexpr unsigned kBoth = 1U << CAP_SETUID | 1U << CAP_SETGID;
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> both{};
+  both[0] = {.effective = kBoth, .permitted = kBoth, .inheritable = kBoth};
+  return ::prctl(PR_SET_KEEPCAPS, 1) == 0 && ::setresuid(kUser + 1, kUser + 1, kUser + 1) == 0 &&
+         ::syscall(SYS_capset, &header, both.data()) == 0 &&
+         ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SETUID, 0, 0) == 0 &&
+         ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SETGID, 0, 0) == 0;
+}
+
+TEST(Identity, IsTakenForGoodFromWhoIsNotRootToo) {
+  NEEDS_ROOT();
+  if (!holds_in_child(become_somebody_with_capabilities)) GTEST_SKIP() << "needs capabilities";
+  EXPECT_TRUE(holds_in_child([] {
+    return become_somebody_with_capabilities() && check_identity({kUser, kGroup}).ok() &&
+           assume_identity({kUser, kGroup}).ok() && is_for_good(kUser, kGroup) &&
+           ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_SETUID, 0, 0) == 0;
   }));
 }
 

@@ -9,19 +9,12 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <functional>
 #include <string>
+
+#include "support/in_child.h"
 
 namespace winghorn::supervisor {
 namespace {
-
-bool holds_in_child(const std::function<bool()>& claim) {
-  const pid_t pid = ::fork();
-  if (pid == 0) ::_exit(claim() ? 0 : 1);
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
 
 void set_all(const Variables& variables) {
   for (const auto& [name, value] : variables) ::setenv(name.c_str(), value.c_str(), 1);
