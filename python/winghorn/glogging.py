@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 from winghorn.basic_auth import user_of
-from winghorn.log_bridge import ACCESS_LOGGER, ERROR_LOGGER
+from winghorn.log_bridge import ACCESS_LOGGER, ERROR_LOGGER, is_ours, mark
 
 if TYPE_CHECKING:
     from winghorn.config import Config
@@ -135,9 +135,8 @@ class Logger:
         self.access_log.setLevel(logging.INFO)
         error_format = logging.Formatter(self.error_fmt, self.datefmt)
         self._set_handler(self.error_log, cfg.errorlog, error_format)
-        if cfg.accesslog is not None:
-            access_format = logging.Formatter(self.access_fmt)
-            self._set_handler(self.access_log, cfg.accesslog, access_format, sys.stdout)
+        access_format = logging.Formatter(self.access_fmt)
+        self._set_handler(self.access_log, cfg.accesslog, access_format, sys.stdout)
         if cfg.syslog:
             self._set_syslog_handler(self.error_log, cfg, self.syslog_fmt, "error")
             if not cfg.disable_redirect_access_to_syslog:
@@ -240,9 +239,12 @@ class Logger:
         """One request has been answered."""
         if not self.access_log_enabled:
             return
-        atoms = self.atoms_wrapper_class(self.atoms(resp, req, environ, request_time))
+        atoms = self.atoms(resp, req, environ, request_time)
         try:
-            self.access_log.info(self.cfg.access_log_format, atoms)
+            if self.cfg.access_log_format == "json":
+                self.access_log.info("%s", json.dumps(_named(atoms)))
+            else:
+                self.access_log.info(self.cfg.access_log_format, self.atoms_wrapper_class(atoms))
         except Exception:
             self.error(traceback.format_exc())
 
@@ -257,7 +259,20 @@ class Logger:
         for logger in _loggers():
             for handler in logger.handlers:
                 if isinstance(handler, logging.FileHandler):
-                    _reopen(handler)
+                    self._reopen(handler)
+
+    def _reopen(self, handler: logging.FileHandler) -> None:
+        handler.acquire()
+        try:
+            if handler.stream is None:  # it opens with its first record
+                return
+            opened = handler._open()
+            handler.stream, old = opened, handler.stream
+            old.close()
+        except OSError as error:  # it stays as it was
+            self.error("%r cannot be opened again: %s", handler.baseFilename, error)
+        finally:
+            handler.release()
 
     def close_on_exec(self) -> None:
         """Programs that the application starts do not inherit the log's files."""
@@ -273,7 +288,7 @@ class Logger:
         fmt: logging.Formatter,
         stream: TextIO | None = None,
     ) -> None:
-        _drop(log, _ours)
+        _drop(log, is_ours)
         if output is None:
             return
         handler: logging.Handler
@@ -284,7 +299,7 @@ class Logger:
                 handler = logging.FileHandler(output, encoding="utf-8", errors="backslashreplace")
             except OSError as error:
                 raise RuntimeError(f"{output!r} isn't writable [{error!r}]") from None
-        _mark(handler)
+        mark(handler)
         handler.setFormatter(fmt)
         log.addHandler(handler)
 
@@ -296,24 +311,38 @@ class Logger:
             handler = logging.handlers.SysLogHandler(address, syslog_facility(cfg), kind)
         except OSError as error:
             raise RuntimeError(f"syslog at {cfg.syslog_addr} cannot be reached: {error}") from None
-        _mark(handler)
+        mark(handler)
         handler.setFormatter(logging.Formatter(f"gunicorn.{prefix}.{name}: {fmt}"))
         log.addHandler(handler)
+
+
+def _named(atoms: Mapping[str, Any]) -> dict[str, Any]:
+    """What the format ``json`` shows of a request, as far as atoms have it."""
+    status = str(atoms["s"])
+    shown = {
+        "pid": int(atoms["p"].strip("<>")),
+        "peer": atoms["h"],
+        "user": atoms["u"],
+        "method": atoms["m"],
+        "target": atoms["r"].split(" ")[1],
+        "path": atoms["U"],
+        "query": atoms["q"],
+        "protocol": atoms["H"],
+        "host": atoms.get("{host}i", "-"),
+        "status": int(status) if status.isdigit() else None,
+        "bytes": atoms["B"],
+        "seconds": float(atoms["L"]),
+        "referer": atoms["f"],
+        "user_agent": atoms["a"],
+    }
+    return {name: value for name, value in shown.items() if value != "-"}
 
 
 # ---- handlers that are ours, among those of the user's
 
 
-def _mark(handler: logging.Handler) -> None:
-    handler._winghorn = True  # type: ignore[attr-defined]
-
-
-def _ours(handler: logging.Handler) -> bool:
-    return getattr(handler, "_winghorn", False)
-
-
 def _is_syslog_of_ours(handler: logging.Handler) -> bool:
-    return _ours(handler) and isinstance(handler, logging.handlers.SysLogHandler)
+    return is_ours(handler) and isinstance(handler, logging.handlers.SysLogHandler)
 
 
 def _drop(log: logging.Logger, which: Callable[[logging.Handler], bool]) -> None:
@@ -325,16 +354,6 @@ def _drop(log: logging.Logger, which: Callable[[logging.Handler], bool]) -> None
 def _loggers() -> list[logging.Logger]:
     known = list(logging.Logger.manager.loggerDict.values())
     return [logging.getLogger(), *(one for one in known if isinstance(one, logging.Logger))]
-
-
-def _reopen(handler: logging.FileHandler) -> None:
-    handler.acquire()
-    try:
-        if handler.stream is not None:
-            handler.close()
-            handler.stream = handler._open()
-    finally:
-        handler.release()
 
 
 # ---- syslog

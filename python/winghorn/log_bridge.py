@@ -14,6 +14,16 @@ ERROR_LOGGER = "gunicorn.error"
 ACCESS_LOGGER = "gunicorn.access"
 
 
+def mark(handler: logging.Handler) -> None:
+    """It is the server's, not the user's: whoever logs next takes it away."""
+    handler._winghorn = True  # type: ignore[attr-defined]
+
+
+def is_ours(handler: logging.Handler) -> bool:
+    """Whether it was marked."""
+    return getattr(handler, "_winghorn", False)
+
+
 class LogHandler(logging.Handler):
     """Hands each record's message, with its traceback, to ``emit(level, text)``.
 
@@ -65,8 +75,10 @@ def install(
 
 
 def _give(logger: logging.Logger, emit: Callable[[int, str], None], level: int) -> None:
-    others = [handler for handler in logger.handlers if not isinstance(handler, LogHandler)]
-    logger.handlers = [*others, LogHandler(emit)]
+    others = [handler for handler in logger.handlers if not is_ours(handler)]
+    handler = LogHandler(emit)
+    mark(handler)
+    logger.handlers = [*others, handler]
     logger.setLevel(level)
     logger.propagate = False
 

@@ -484,6 +484,26 @@ def test_access_log_as_json(serve: Serve) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        "from winghorn.glogging import Logger\nclass logger_class(Logger): pass\n",
+        "from winghorn.glogging import Logger\n"
+        "class logger_class(Logger):\n    def atoms(self, *given): return super().atoms(*given)\n",
+    ],
+)
+def test_access_log_as_json_by_python(serve: Serve, folder: Path, config: str) -> None:
+    """Whoever formats the line: an object on each."""
+    (folder / "gunicorn.conf.py").write_text(
+        config + "accesslog = '-'\naccess_log_format = 'json'\n"
+    )
+    server = serve("trouble:app", cwd=folder)
+    assert ask(server.address, GET).status == 200
+    line = json.loads(server.wait_for_out("/hello"))
+    assert (line["target"], line["status"], line["bytes"]) == ("/hello", 200, 6)
+    assert (line["pid"], line["user_agent"]) == (server.workers()[0], "tester")
+
+
 def test_page_shows_the_access_log_as_it_is(serve: Serve) -> None:
     """The sample in docs/logs.md has the fields of a real line, in their order."""
     page = (ROOT / "docs" / "logs.md").read_text()

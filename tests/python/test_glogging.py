@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,9 +15,12 @@ from typing import Any
 
 import pytest
 
+from winghorn import glogging, log_bridge
 from winghorn.basic_auth import user_of
 from winghorn.glogging import Logger, SafeAtoms, parse_syslog_address
+from winghorn.instrument import statsd
 from winghorn.instrument.statsd import Statsd
+from winghorn.log_bridge import LogHandler, is_ours
 
 SETTINGS: dict[str, Any] = {
     "loglevel": "info",
@@ -173,3 +178,90 @@ def test_a_statsd_that_is_not_there_costs_nothing(tmp_path: Path) -> None:
     logger.increment("lost", 1)
     path.unlink()
     assert logger.sock is None
+
+
+def test_a_host_that_is_not_known_is_seldom_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time is a question in the network, which somebody waits for."""
+    asked: list[object] = []
+    monkeypatch.setattr(statsd, "_connected", asked.append)
+    logger = Statsd(cfg(statsd_host=("no.such.host", 8125)))
+    for _ in range(5):
+        logger.increment("lost", 1)
+    assert len(asked) == 1
+    logger._next_look = 0
+    logger.increment("lost", 1)
+    assert len(asked) == 2
+
+
+def ours(log: logging.Logger) -> list[type]:
+    return [type(one) for one in log.handlers if is_ours(one)]
+
+
+def test_who_logs_next_takes_away_what_was_ours() -> None:
+    """Our own log and Python's may follow each other: no line is written twice."""
+    of_a_user = logging.NullHandler()
+    error_log = logging.getLogger("gunicorn.error")
+    access_log = logging.getLogger("gunicorn.access")
+    error_log.addHandler(of_a_user)
+    for _ in range(2):
+        log_bridge.install(lambda level, text: None, logging.INFO)
+        assert (ours(error_log), ours(access_log)) == ([LogHandler], [LogHandler])
+        Logger(cfg())
+        assert (ours(error_log), ours(access_log)) == ([logging.StreamHandler], [])
+    assert of_a_user in error_log.handlers
+    error_log.removeHandler(of_a_user)
+
+
+def test_rotation_that_fails_leaves_files_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the others are opened again all the same."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    logger = Logger(cfg(errorlog=str(folder / "error.log"), accesslog=str(tmp_path / "access.log")))
+    both = [filter(is_ours, log.handlers) for log in (logger.error_log, logger.access_log)]
+    files = [SimpleNamespace(handlers=list(handlers)) for handlers in both]
+    monkeypatch.setattr(glogging, "_loggers", lambda: files)  # none of the test runner's
+    folder.rename(tmp_path / "moved")
+    (tmp_path / "access.log").rename(tmp_path / "access.log.1")
+    logger.reopen_files()
+    logger.error("still there")
+    logger.access_log.info("a line")
+    assert "still there" in (tmp_path / "moved" / "error.log").read_text()
+    assert "a line" in (tmp_path / "access.log").read_text()
+    for file in files:
+        file.handlers[0].close()
+
+
+def test_atoms_as_json() -> None:
+    """The format `json` for a logger with atoms of its own: an object, with what atoms know."""
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "RAW_URI": "/a%20b",
+        "PATH_INFO": "/a b",
+        "QUERY_STRING": "",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "192.0.2.7",
+        "HTTP_USER_AGENT": 'say "x"',
+    }
+    req = SimpleNamespace(headers=[("HOST", "shop")], pid=71)
+    resp = SimpleNamespace(status="200 OK", sent=12, headers=[])
+    logger = Logger(cfg(accesslog="-", access_log_format="json"))
+    lines: list[str] = []
+    handler = LogHandler(lambda level, text: lines.append(text))
+    logger.access_log.addHandler(handler)
+    logger.access(resp, req, environ, timedelta(milliseconds=1500))
+    assert json.loads(lines[0]) == {
+        "pid": 71,
+        "peer": "192.0.2.7",
+        "method": "GET",
+        "target": "/a%20b",
+        "path": "/a b",
+        "query": "",
+        "protocol": "HTTP/1.1",
+        "host": "shop",
+        "status": 200,
+        "bytes": 12,
+        "seconds": 1.5,
+        "user_agent": 'say "x"',
+    }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ GAUGE_TYPE = "gauge"
 COUNTER_TYPE = "counter"
 HISTOGRAM_TYPE = "histogram"
 TIMER_TYPE = "timer"
+
+LOOK_AGAIN_SECONDS = 10.0  # for a host that has not been found
 
 
 class Statsd(Logger):
@@ -43,6 +46,7 @@ class Statsd(Logger):
         self.dogstatsd_tags: str = cfg.dogstatsd_tags or ""
         self._address: str | tuple[str, int] | None = cfg.statsd_host
         self.sock = _connected(self._address)
+        self._next_look = time.monotonic() + LOOK_AGAIN_SECONDS
 
     def critical(self, msg: str, *args: Any, **kwargs: Any) -> None:
         """Counted as gunicorn.log.critical."""
@@ -126,8 +130,8 @@ class Statsd(Logger):
 
     def _send(self, metric: str) -> None:
         tags = f"|#{self.dogstatsd_tags}" if self.dogstatsd_tags else ""
-        if self.sock is None:  # a Unix socket may appear later than we do
-            self.sock = _connected(self._address)
+        if self.sock is None and self._may_look_again():
+            self.sock = _connected(self._address)  # it may appear later than we do
         if self.sock is None:
             return
         try:
@@ -138,6 +142,17 @@ class Statsd(Logger):
             if isinstance(self._address, str):
                 self.sock.close()
                 self.sock = None
+
+    def _may_look_again(self) -> bool:
+        if isinstance(self._address, str):
+            return True
+        moment = (
+            time.monotonic()
+        )  # a name that is not known is asked for in the network, and waited for
+        is_due = moment >= self._next_look
+        if is_due:
+            self._next_look = moment + LOOK_AGAIN_SECONDS
+        return is_due
 
 
 def _connected(address: str | tuple[str, int] | None) -> socket.socket | None:

@@ -51,14 +51,16 @@ std::string from_latin1(Bytes text) {
   return utf8;
 }
 
-// Pairs, until there is no more room for them.
+// Pairs; without those for which there is no more room.
 class FieldList {
  public:
   explicit FieldList(std::size_t room) : left_(room) {}
 
   void add(Bytes name, Bytes value) {
-    left_ -= std::min(left_, name.size() + value.size());
-    if (left_ > 0) list_.push_back({from_latin1(name), from_latin1(value)});
+    const std::size_t size = name.size() + value.size();
+    if (size > left_) return;
+    left_ -= size;
+    list_.push_back({from_latin1(name), from_latin1(value)});
   }
   Json take() { return std::move(list_); }
 

@@ -228,20 +228,22 @@ AccessFormat AccessFormat::whole() { return AccessFormat(Shape::WholeJson); }
 
 Result<AccessFormat> AccessFormat::wrapped(std::string_view format) {
   Result<AccessFormat> made = compile(format);
-  if (made && made.value().shape_ == Shape::Pieces) made.value().shape_ = Shape::WrappedPieces;
+  if (made) made.value().is_wrapped_ = true;
   return made;
 }
 
 void AccessFormat::format(const AccessRecord& record, std::string& out) const {
+  if (!is_wrapped_) return format_as_shaped(record, out);
+  std::string line;
+  format_as_shaped(record, line);
+  line.pop_back();
+  append_wrapped_line(record, line, out);
+}
+
+void AccessFormat::format_as_shaped(const AccessRecord& record, std::string& out) const {
   switch (shape_) {
     case Shape::Pieces:
       return format_pieces(record, out);
-    case Shape::WrappedPieces: {
-      std::string line;
-      format_pieces(record, line);
-      line.pop_back();
-      return append_wrapped_line(record, line, out);
-    }
     case Shape::Json:
       return append_access_json(record, out);
     case Shape::WholeJson:

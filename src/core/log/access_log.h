@@ -80,13 +80,15 @@ class AccessFormat {
   void format(const AccessRecord& record, std::string& out) const;
 
  private:
-  enum class Shape : std::uint8_t { Pieces, WrappedPieces, Json, WholeJson };
+  enum class Shape : std::uint8_t { Pieces, Json, WholeJson };
 
   explicit AccessFormat(Shape shape) : shape_(shape) {}
 
+  void format_as_shaped(const AccessRecord& record, std::string& out) const;
   void format_pieces(const AccessRecord& record, std::string& out) const;
 
   Shape shape_;
+  bool is_wrapped_ = false;
   std::vector<Piece> pieces_;
   std::string tail_;  // after the last piece, newline included
 };

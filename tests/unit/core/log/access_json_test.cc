@@ -103,6 +103,23 @@ TEST_F(AccessJson, EveryLineFitsItsRing) {
   }
 }
 
+TEST_F(AccessJson, OneLongFieldHidesNoOther) {
+  fields_.request = {{"cookie", std::string(7000, 'c')}, {"user-agent", "curl"}};
+  EXPECT_EQ(whole()["request_headers"], Json::parse(R"([["user-agent", "curl"]])"));
+}
+
+TEST_F(AccessJson, ReadyLinesAreMessages) {
+  for (const char* format : {"%(m)s %(s)s", "json"}) {
+    std::string alone;
+    std::string wrapped;
+    AccessFormat::compile(format).value().format(record_, alone);
+    AccessFormat::wrapped(format).value().format(record_, wrapped);
+    const std::string message = parsed(wrapped)["message"];
+    EXPECT_EQ(message.substr(0, 4), alone.substr(0, 4));
+    EXPECT_EQ(message.size() + 1, alone.size());
+  }
+}
+
 TEST_F(AccessJson, OrdinaryHeadersStayWhole) {
   target_ = "/" + std::string(2000, 'a');
   record_.target = record_.path = target_;
