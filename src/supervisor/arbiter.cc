@@ -257,11 +257,17 @@ Status Arbiter::prepare(const Generation& next) {
     return bound;
   };
   if (!listeners_.open(next.addresses, bind)) return Failure{"an address cannot be listened at"};
-  Status opened = open_log(next.settings);
-  give_logs(next.settings);
-  if (opened) opened = pidfile_.move_to(pidfile_path(next.settings));
-  if (!opened) listeners_.keep_only(current_->addresses, standing_->addresses);
-  return opened;
+  Status ready = open_log(next.settings);
+  if (ready) {
+    ready = pidfile_.move_to(pidfile_path(next.settings));
+    if (!ready) restore_log(current_->settings, next.settings);
+  }
+  if (ready) {
+    give_logs(next.settings);
+  } else {
+    listeners_.keep_only(current_->addresses, standing_->addresses);
+  }
+  return ready;
 }
 
 std::string Arbiter::pidfile_path(const ArbiterSettings& settings) const {

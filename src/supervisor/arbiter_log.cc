@@ -24,17 +24,21 @@ void say_what_was_read(const ArbiterSettings& settings) {
   for (const std::string& warning : settings.warnings) log::warning("{}", warning);
 }
 
-void go_back_to_log(const ArbiterSettings& old, const ArbiterSettings& tried,
-                    const std::string& why) {
+bool restore_log(const ArbiterSettings& old, const ArbiterSettings& tried) {
   if (old.log == tried.log && old.log_level == tried.log_level &&
       old.log_format == tried.log_format) {
-    return;
+    return false;
   }
   if (Status opened = open_log(old); !opened) {
     log::error("The log stays at its new place: {}", opened.error().text());
-  } else if (old.log != tried.log) {
-    log::error("{}", why);
+    return false;
   }
+  return old.log != tried.log;
+}
+
+void go_back_to_log(const ArbiterSettings& old, const ArbiterSettings& tried,
+                    const std::string& why) {
+  if (restore_log(old, tried)) log::error("{}", why);
 }
 
 }  // namespace winghorn::supervisor

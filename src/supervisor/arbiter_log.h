@@ -14,6 +14,9 @@ Status open_log(const ArbiterSettings& settings);
 void give_logs(const ArbiterSettings& settings);
 void say_what_was_read(const ArbiterSettings& settings);
 
+// The log of `tried` was opened, and is not wanted after all. True: the log is elsewhere again than it was.
+bool restore_log(const ArbiterSettings& old, const ArbiterSettings& tried);
+
 // A generation was tried and is not wanted any more. What its worker said of its end is in the new log;
 // whoever reads the old one is told there, by `why`.
 void go_back_to_log(const ArbiterSettings& old, const ArbiterSettings& tried,

@@ -14,7 +14,7 @@ from tests.conftest import Serve
 from tests.support.client import ask
 from tests.support.server import run_to_end
 from tests.support.systemd import Notified
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, wait_until
 
 GET = "GET /hello HTTP/1.1\r\nHost: test\r\n\r\n"
 
@@ -71,6 +71,24 @@ def test_reload_moves_the_pid_file(serve: Serve, tmp_path: Path) -> None:
     server.wait_for_log("Reload failed, the old settings stay: .*Can't create pidfile")
     assert (tmp_path / "two.pid").exists()
     assert ask(server.address, GET).status == 200
+
+
+def test_reload_that_fails_leaves_the_log(serve: Serve, tmp_path: Path) -> None:
+    """A pid file that cannot be: level and place of the log stay too."""
+    config, old, new = tmp_path / "conf.py", tmp_path / "old.log", tmp_path / "new.log"
+    config.write_text(f"errorlog = {str(old)!r}\n")
+    server = serve("trouble:app", "-c", str(config), ready=False)
+    wait_until(lambda: old.exists() and "Booting worker" in old.read_text(), "the worker boots")
+    config.write_text(
+        f"errorlog = {str(new)!r}\nloglevel = 'debug'\npidfile = {str(tmp_path / 'no' / 'x')!r}\n"
+    )
+    server.signal(signal.SIGHUP)
+    failed = "Reload failed, the old settings stay"
+    wait_until(lambda: failed in old.read_text(), lambda: old.read_text())
+    assert failed not in new.read_text()
+    server.signal(signal.SIGTTIN)
+    wait_until(lambda: old.read_text().count("Booting worker") == 2, lambda: old.read_text())
+    assert "[DEBUG]" not in old.read_text()
 
 
 # ---- systemd --------------------------------------------------------------------------------

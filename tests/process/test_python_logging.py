@@ -449,6 +449,24 @@ def test_capture_output(serve: Serve, folder: Path) -> None:
     wait_until(lands_in_the_new_file, "the new file has what is printed")
 
 
+def test_capture_waits_until_all_is_well(serve: Serve, folder: Path) -> None:
+    """A reload that is refused moves neither the log nor what is printed."""
+    new = folder / "new.log"
+    config = folder / "gunicorn.conf.py"
+    config.write_text("import os\n")
+    server = serve("trouble:app", cwd=folder)
+    config.write_text(
+        f"capture_output = True\nerrorlog = {str(new)!r}\naccesslog = '{folder}/no/access.log'\n"
+    )
+    server.signal(signal.SIGHUP)
+    server.wait_for_log("Reload failed, the old settings stay: .*isn't writable")
+    old = server.workers()
+    server.signal(signal.SIGTTIN)
+    server.wait_for_log("Booting worker", count=2)
+    assert len(server.workers()) == len(old) + 1
+    assert new.read_text() == ""
+
+
 # ---- the access log as JSON -----------------------------------------------------------------
 
 

@@ -131,9 +131,8 @@ Status Process::open(const Places& places, Level level, Format format) {
   Result<Sink> errors = sink_for(places, LogKind::Error, receiver);
   if (!errors) return errors.error();
   const bool captures = places.capture && places.errors != "-";
-  if (captures) {
-    if (Status captured = capture_output(places.errors); !captured) return captured;
-  }
+  Result<Fd> captured = captures ? open_captured(places.errors) : Result<Fd>(Fd());
+  if (!captured) return captured.error();
   Result<Sink> access = sink_for(places, LogKind::Access, receiver);
   if (!access) return access.error();
   if (receiver != nullptr) {
@@ -150,6 +149,10 @@ Status Process::open(const Places& places, Level level, Format format) {
   direct_.flush();
   outlets_.errors = std::move(errors).value();
   outlets_.access = std::move(access).value();
+  if (captures) {
+    redirect_output(captured.value());
+    (void)outlets_.access.reopen();  // it may be standard output
+  }
   receiver_ = receiver;
   captured_ = captures ? places.errors : "";
   access_on.store(outlets_.access.on());
@@ -159,16 +162,22 @@ Status Process::open(const Places& places, Level level, Format format) {
 }
 
 void Process::reopen() {
-  if (!captured_.empty()) (void)capture_output(captured_);  // as it was, if it cannot be
+  if (!captured_.empty()) {
+    if (Result<Fd> file = open_captured(captured_))
+      redirect_output(file.value());  // else as it was
+  }
+  Writer writer = Writer::NobodyAnyMore;
   {
     const std::lock_guard lock(mutex_);
-    if (writer_now_ == Writer::Caller) {
+    writer = writer_now_;
+    if (writer == Writer::Caller && receiver_ == nullptr) {
       direct_.flush();
       reopen_both(outlets_);
     }
-    if (writer_now_ != Writer::Thread) return;
   }
-  thread_->ask_to_reopen();
+  if (writer == Writer::Thread) return thread_->ask_to_reopen();
+  // Without the lock: whoever holds it must not wait for the interpreter.
+  if (writer == Writer::Caller && receiver_ != nullptr) receiver_->reopen();
 }
 
 // True: taken, without the lock and the ring.
@@ -283,7 +292,7 @@ void Process::start_thread() {
     started = thread_->start();
     if (started) writer_now_ = Writer::Thread;
   }
-  // Not fatal: lines are then written by the threads that say them.
+  // Not fatal: lines are then written by the threads that say them; a receiver's by the arbiter, when we are gone.
   if (!started) error("Cannot write the log from its own thread: {}", started.error().text());
 }
 

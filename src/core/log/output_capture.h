@@ -1,16 +1,20 @@
 // output_capture.h: standard output and error of this process as a part of the error log's file.
 //
-// What is forked later inherits it. There is no way back: who wrote there before is not known any more.
+// What is forked later inherits it. There is no way back: who wrote there before is not known any more. So the
+// file is opened first, and put into their place when all else that may fail has been done.
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include <string>
 
+#include "core/base/fd.h"
 #include "core/base/result.h"
 
 namespace winghorn::log {
 
-// Descriptors 1 and 2 are the file of that name, which is appended to.
-Status capture_output(const std::string& path);
+// To be appended to.
+Result<Fd> open_captured(const std::string& path);
+// Descriptors 1 and 2 are that file.
+void redirect_output(const Fd& file);
 
 }  // namespace winghorn::log
