@@ -26,6 +26,7 @@ class SettingRow(TypedDict):
     help: str
     stores: bool  # of a flag: what giving it means
     bare_value: str | None  # what the flag means without a value; None: it needs one
+    needs_restart: bool
     arity: int  # of a callable: how many arguments it is called with
     variable: str  # the environment variable that gives the default; "" when there is none
     variable_prefix: str  # put before the variable's value

@@ -71,7 +71,7 @@ CONFIG_DEFAULTS: dict[str, Any] = {
 """What ``logconfig_dict`` and ``logconfig_json`` are laid over, key by key of the first level."""
 
 # Bytes that would let a request write what looks like more than one field, or one line.
-_UNSAFE = re.compile(r'["\x00-\x1f\x7f]')
+_UNSAFE = re.compile(r'["\x00-\x1f\x7f-\x9f]')
 
 
 def _escaped(found: re.Match[str]) -> str:

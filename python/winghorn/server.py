@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from winghorn import _core, app_loader, log_bridge
 from winghorn.app_loader import BootError, explanation
-from winghorn.config import Config, config_of
+from winghorn.config import Config, config_of, rows
 from winghorn.fork_safety import new_threads, thread_count
 from winghorn.reloader import Reloader
 from winghorn.request_hooks import RequestHooks
@@ -227,7 +227,12 @@ class Server:
 
     def reload(self) -> Generation:
         """The configuration, read again. Raises what is wrong with it."""
-        return self._load()
+        generation = self._load()
+        for name, row in rows().items():
+            was, will_be = self.cfg.settings[name].value, generation.cfg.settings[name].value
+            if row["needs_restart"] and was != will_be:
+                self.log.warning("setting %r has changed, which takes effect after a restart", name)
+        return generation
 
     def adopt(self, generation: Generation) -> None:
         """From now on new workers are of this generation; its log is open."""

@@ -1,4 +1,7 @@
 // arbiter_log.h: the arbiter's log, as a generation of settings wants it.
+//
+// For the arbiter alone; what it forks inherits the log that is open. What cannot be done is said in that log, unless
+// a Status is returned.
 // SPDX-License-Identifier: MIT
 #pragma once
 

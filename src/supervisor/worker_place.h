@@ -50,7 +50,7 @@ struct WorkerPlace {
 // kernel ends this process when the arbiter dies. That signal belongs to the calling thread and to the one
 // that forked, both the main thread of their process. It was chosen over a thread that reads the lifeline
 // meanwhile: the import would no longer run in a process with one thread, which applications that fork
-// then rely on. SIGKILL, because an application can take any other over.
+// then rely on (where Python's logging is used they have the log's beside them). SIGKILL, because an application can take any other over.
 void end_with_arbiter(pid_t arbiter);
 
 // What a worker says over its lifeline when it serves: Report::Ready. On the main thread; from here on the

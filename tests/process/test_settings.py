@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -244,6 +245,18 @@ def test_spew_prints_every_line(serve: Serve, folder: Path, threads: str) -> Non
     server.wait_for_out(r"^traced:1: def app\(environ, start_response\):$")
     server.wait_for_out(r"^traced:2:     start_response\('200 OK', \[\]\)$")
     server.wait_for_out(r"^traced:3:     return \[b'traced'\]$")
+
+
+def test_what_needs_a_restart_is_told_at_hup(serve: Serve, folder: Path) -> None:
+    """A setting that a reload cannot change is not ignored in silence."""
+    config = folder / "winghorn.conf.py"
+    config.write_text("backlog = 100\nthreads = 1\n")
+    server = serve("trouble:app", cwd=folder)
+    config.write_text("backlog = 200\nthreads = 2\n")
+    server.signal(signal.SIGHUP)
+    server.wait_for_log(r"\[WARNING\] setting 'backlog' has changed, .* after a restart")
+    server.wait_for_log("Reload complete")
+    assert server.log.matches("setting 'threads' has changed") == []
 
 
 def test_contradictions_are_told(serve: Serve, folder: Path) -> None:

@@ -18,9 +18,9 @@ constexpr std::array kDependences = {
     Dependence{"max_requests_jitter", "max_requests"},
     Dependence{"reload_extra_files", "reload"},
     Dependence{"raw_paste_global_conf", "paste"},
-    Dependence{"initgroups", "user"},
     Dependence{"enable_stdio_inheritance", "daemon"},
     Dependence{"syslog_addr", "syslog"},
+    Dependence{"disable_redirect_access_to_syslog", "syslog"},
     Dependence{"syslog_prefix", "syslog"},
     Dependence{"syslog_facility", "syslog"},
     Dependence{"dogstatsd_tags", "statsd_host"},
@@ -45,6 +45,15 @@ class Finder {
     }
     if (changes_user && settings_.group == 0) {
       warn("group", "workers of another 'user' have the group root: set 'group', too");
+    }
+    const bool changes_group = settings_.group != ::getegid();
+    if (settings_.initgroups && !changes_user && !changes_group) {
+      warn("initgroups", "'initgroups' has no effect without 'user' or 'group'");
+    }
+    if (settings_.backlog_metric && settings_.reuse_port) {
+      warn("enable_backlog_metric",
+           "'enable_backlog_metric' is always 0 with 'reuse_port': each worker has a queue of its "
+           "own");
     }
     if (settings_.capture_output && settings_.errorlog == "-") {
       warn("capture_output", "'capture_output' has no effect without a file as 'errorlog'");

@@ -3,7 +3,8 @@
 // A record of the error log: [2026-11-22 18:03:24 +0000] [<pid>] [INFO] message
 // or, in the other format, a line that is one JSON object (json_lines.h).
 // What others sent must be passed through escape() first; a message may have several lines.
-// No call here waits for a reader or a disk, with the exceptions named below; what does not fit is dropped
+// No call here waits for a reader or a disk, with the exceptions named below and, in a process without a ring, but
+// for as long as a receiver takes; what does not fit is dropped
 // and counted, and one WARNING says how many lines. Any thread may call say() and say_access().
 //
 //   arbiter:  open() → say()… ; its loop calls flush_pending() while pending(); drain_dead() after a reap

@@ -1,7 +1,8 @@
 // log_thread.h: the worker's thread that writes out what its ring holds.
 //
 // It sleeps on a futex. A producer wakes it only when it sleeps; after a batch it rests for a few
-// milliseconds before it sleeps, so that under load one wake-up and one write serve many lines. While it runs, sinks and the ring's consumer side are its own.
+// milliseconds before it sleeps, so that under load one wake-up and one write serve many lines. While it runs,
+// sinks and the ring's consumer side are its own.
 // SPDX-License-Identifier: MIT
 #pragma once
 

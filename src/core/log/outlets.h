@@ -1,4 +1,6 @@
 // outlets.h: the two sinks of a process, and which of them a record is for.
+//
+// A forked process takes them over by Sink::inherit(). One thread at a time.
 // SPDX-License-Identifier: MIT
 #pragma once
 

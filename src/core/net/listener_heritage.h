@@ -5,7 +5,7 @@
 // listen at. Of sockets that were themselves inherited by number (fd://N, systemd's) nothing needs to be
 // said: they keep their numbers.
 //   old:  keep_for_exec(listeners); environment: NAME=heritage_text(listeners); exec
-//   new:  heirlooms_from(value) → for each wanted address claim(); the rest closes with the object
+//   new:  Heirlooms::from(value) → for each wanted address claim(); the rest closes with the object
 // SPDX-License-Identifier: MIT
 #pragma once
 

@@ -197,6 +197,7 @@ nb::dict row(const Setting& setting) {
   const std::vector<std::string> choices = config::split(setting.choices, ' ');
   out["bare_value"] = setting.optional_value ? nb::object(to_python(choices.back())) : nb::none();
   out["arity"] = setting.arity;
+  out["needs_restart"] = setting.effect == config::Effect::Restart;
   out["variable"] = to_python(setting.variable);
   out["variable_prefix"] = to_python(setting.variable_prefix);
   return out;

@@ -52,6 +52,15 @@ TEST_F(Contradictions, APatienceThatOrchestratorsDoNotHave) {
   EXPECT_EQ(found({"graceful_timeout"}), Names{});
 }
 
+TEST_F(Contradictions, WhatHasNothingToWorkOn) {
+  settings_.group = ::getegid();
+  settings_.initgroups = settings_.backlog_metric = settings_.reuse_port = true;
+  EXPECT_EQ(found(), (Names{"initgroups", "enable_backlog_metric"}));
+  settings_.group = ::getegid() + 1;
+  settings_.reuse_port = false;
+  EXPECT_EQ(found(), Names{});
+}
+
 TEST_F(Contradictions, TimesThatNeverCome) {
   settings_.request_timeout = Seconds(31);
   EXPECT_EQ(found(), Names{"request_timeout"});
