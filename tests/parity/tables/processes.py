@@ -303,10 +303,10 @@ def _pid_files() -> list[Scenario]:
         row("empty", UP, look, text=""),
         row("of a living process", WaitExit(), look, text="1\n"),
         row("folder that is not there", WaitExit(), args=("--pid", "no/such/server.pid")),
-        row("overwritten by another", UP, Write("server.pid", "1\n"), *gone),
+        row("overwritten by another", UP, GET, Write("server.pid", "1\n"), *gone),
         row("HUP keeps it", UP, Signal(SIGHUP), WaitWorkers(1, 2), look),
         row("HUP with another name", UP, Write(FILE, "pidfile = 'other.pid'\n"), Signal(SIGHUP), WaitWorkers(1, 2), look, Look("other.pid"), args=(), file="pidfile = 'server.pid'\n"),
-        row("moved away", UP, Move("server.pid", "moved.pid"), *gone),
+        row("moved away", UP, GET, Move("server.pid", "moved.pid"), *gone),
         row("the start fails", WaitExit(), look, args=(*pid, "--bind", "unix:app.py")),
     ]  # fmt: skip
 
