@@ -296,7 +296,7 @@ def _pid_files() -> list[Scenario]:
     gone = (Signal(SIGTERM), WaitExit(), look)
     return [
         row("while it serves", UP, look),
-        row("behind TERM", UP, *gone),
+        row("behind TERM", UP, GET, *gone),
         row("behind INT", UP, Signal(SIGINT), WaitExit(), look),
         row("stale", UP, look, text="999999\n"),
         row("no number", UP, look, text="nonsense\n"),
