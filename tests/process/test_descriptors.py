@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Serve
 from tests.support import processes
-from tests.support.client import ask
+from tests.support.client import Closed, ask
 from tests.support.waiting import let_pass
 
 HOST = "Host: test\r\n"
@@ -19,24 +19,23 @@ HELLO = f"GET /hello HTTP/1.1\r\n{HOST}\r\n"
 
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_200_clients_with_64_descriptors(serve: Serve, threads: str) -> None:
-    """ulimit -n 64 and 200 clients: those accepted are served, the others when there is room."""
+    """ulimit -n 64 and 200 clients: who speaks is served, in the place of who has been silent for longest."""
     prefix = ["/bin/sh", "-c", 'ulimit -n 64; exec "$@"', "sh"]
     server = serve("trouble:app", "--threads", threads, "--keep-alive", "1", prefix=prefix)
     worker = server.workers()[0]
     with ExitStack() as stack:
         clients = [stack.enter_context(server.client()) for _ in range(200)]
-        clients[0].send(HELLO)
-        assert clients[0].read_response().status == 200
+        clients[199].send(HELLO)
+        assert clients[199].read_response().status == 200
         before = processes.cpu_seconds(worker)
         let_pass(1)
         assert processes.cpu_seconds(worker) - before < 0.7, "no busy loop"
-        # Idle ones end, room comes back, the rest get their turn.
-        for client in clients[1:20]:
-            client.close()
-        clients[199].send(HELLO)
-        for client in clients[20:199]:
-            client.close()
-        assert clients[199].read_response().status == 200
+        # They are all with the worker now, so nobody else comes who could take this one's place.
+        clients[198].send(HELLO)
+        assert clients[198].read_response().status == 200
+        with pytest.raises((Closed, OSError)):
+            clients[0].send(HELLO)
+            clients[0].read_response()
     assert server.workers() == [worker]
     assert ask(server.address, HELLO).status == 200
 

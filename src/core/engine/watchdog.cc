@@ -201,6 +201,8 @@ void Watchdog::read_lifeline() {
 
 void Watchdog::obey(Order order) {
   switch (order) {
+    case Order::Begin:  // heard before there was an engine
+      return;
     case Order::Retire:
       return engine_.order(WorkerOrder::Retire);
     case Order::Stop:
