@@ -94,6 +94,9 @@ def nearest_flag(flag: str) -> str:
 
 # ---- serving
 
+# A listening socket: descriptor, "http://127.0.0.1:8000", host or path, port (0: a Unix socket).
+SocketDescription = tuple[int, str, bytes, int]
+
 def serve(server: Server) -> int:
     """Run `server` in this process until it is stopped; returns the exit status.
 
@@ -108,6 +111,9 @@ def say(level: int, text: object) -> None:
 
 def ask_for_reload() -> bool:
     """In a worker: have the arbiter reload, as by HUP. False when it cannot be told."""
+
+def note_progress() -> None:
+    """In a worker: what runs gets on, although it has not returned. Elsewhere it does nothing."""
 
 def say_access(text: object) -> None:
     """Write one line to the access log."""

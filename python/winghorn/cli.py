@@ -86,6 +86,7 @@ def run(
     reload: Callable[[], Generation],
     load_application: Callable[[Settings], app_loader.Application],
     start: Start,
+    app: Any = None,
 ) -> int:
     """Serve, or do what the settings ask for instead; returns the exit status."""
     settings = generation.settings
@@ -94,7 +95,7 @@ def run(
         sys.stdout.flush()
     if settings.print_config or settings.check_config:
         return _check(settings, load_application)
-    return serve(Server(generation, reload, load_application, start))
+    return serve(Server(generation, reload, load_application, start, app))
 
 
 def names_application(settings: Settings) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from winghorn.config import Config, Hook, positional_count
 
 if TYPE_CHECKING:
-    from winghorn.server import Worker
+    from winghorn.hook_objects import Worker
 
 Environ = dict[str, Any]
 Headers = list[tuple[str, str]]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The arbiter and its workers as hooks see them, and the calls of the hooks.
+"""The arbiter as hooks see it, and the calls of the hooks.
 
 The arbiter is C++; it tells the one Server object of its process what happens, in gunicorn's order.
 A hook that raises while the server starts stops it (status 1); later the exception is logged, and
@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import sys
 import traceback
 from collections.abc import Callable
@@ -22,11 +21,12 @@ from winghorn import _core, app_loader, log_bridge
 from winghorn.app_loader import BootError, explanation
 from winghorn.config import Config, config_of, rows
 from winghorn.fork_safety import new_threads, thread_count
+from winghorn.hook_objects import ListeningSocket, Pidfile, Served, Worker
 from winghorn.reloader import Reloader
 from winghorn.request_hooks import RequestHooks
 
 if TYPE_CHECKING:
-    from winghorn._core import Given, Settings
+    from winghorn._core import Given, Settings, SocketDescription
     from winghorn.glogging import Logger
     from winghorn.python_log import PythonLog
 
@@ -80,73 +80,12 @@ class Start:
         return cls(directory, dict(os.environ))
 
 
-class Worker:
-    """A worker as hooks see it: in the arbiter as a record, in its own process as itself."""
-
-    def __init__(self, age: int, ppid: int, generation: Generation, log: Log) -> None:
-        cfg = generation.cfg
-        self.age = age
-        self.generation = generation
-        self.pid: int | str = "[booting]"
-        self.ppid = ppid
-        self.cfg = cfg
-        self.log = log
-        self.timeout = cfg.timeout / 2
-        self.booted = False
-        self.aborted = False
-        self.alive = True
-        self.wsgi: app_loader.Application | None = None
-        self.reloader: Reloader | None = None
-        self.begun = 0  # requests that request hooks have seen begin
-
-    @property
-    def nr(self) -> int:
-        """How many requests it has answered."""
-        counted = sum(row["requests"] for row in _core.status() if row["pid"] == self.pid)
-        return max(counted, self.begun)
-
-    def __str__(self) -> str:
-        return f"<Worker {self.pid}>"
-
-
-class ListeningSocket:
-    """A socket that the arbiter listens at, as hooks see it."""
-
-    def __init__(self, descriptor: int, text: str, address: str | tuple[str, int]) -> None:
-        self._descriptor = descriptor
-        self._text = text
-        self.cfg_addr = address
-
-    def fileno(self) -> int:
-        """The descriptor, in the arbiter."""
-        return self._descriptor
-
-    @property
-    def sock(self) -> socket.socket:
-        """A socket object with a descriptor of its own: it is its owner's to close."""
-        return socket.socket(fileno=os.dup(self._descriptor))
-
-    def getsockname(self) -> Any:
-        """Where it is bound, as Python's sockets say it."""
-        with self.sock as one:
-            return one.getsockname()
-
-    def __str__(self) -> str:
-        return self._text
-
-
-class Pidfile:
-    """The pid file, as hooks see it."""
-
-    def __init__(self, fname: str) -> None:
-        self.fname = fname
-
-
 class Server:
     """gunicorn's Arbiter, as far as hooks look at it.
 
     `load` reads the configuration again, for HUP; it raises what is wrong. `load_application` is
-    what a worker calls to have its application.
+    what a worker calls to have its application. `app` is the program that serves by itself, if it
+    is one. A hook may set `num_workers`: so many there are from then on, until HUP.
     """
 
     WORKER_BOOT_ERROR = app_loader.WORKER_FAILED_TO_BOOT
@@ -158,6 +97,7 @@ class Server:
         load: Callable[[], Generation],
         load_application: Callable[[Settings], app_loader.Application] | None = None,
         start: Start | None = None,
+        app: Any = None,
     ) -> None:
         start = start or Start.here(generation.settings.chdir)
         self.generation = generation
@@ -175,19 +115,43 @@ class Server:
             "cwd": start.directory,
             0: sys.executable,
         }
-        self.num_workers = 0
+        self.reexec_pid = 0  # of the arbiter that is to follow this one
         self.worker_age = 0
         self.newborn: Worker | None = None  # between pre_fork and the fork
-        self._preloaded: app_loader.Application | None = None  # in a zygote and its workers
+        self._num_workers = 0
+        self._wanted: int | None = None  # what a hook wants, and C++ does not know yet
+        self._is_zygote = False  # or a worker of one
         self._mistyped: list[str] = []  # files of the application, with a syntax error
         self._environment = start.environment
         self._load = load
         self._load_application = load_application or app_loader.load_application
+        self._served = Served(self, lambda: self._load_or_explain(self._loads))
+        self._loads = generation  # whose application this process loads
+        self.app = self._served if app is None else app
 
     @property
     def address(self) -> list[str | int | tuple[str, int]]:
         """Where it listens, as configured: paths, descriptors, hosts with ports."""
         return self.cfg.address
+
+    @property
+    def num_workers(self) -> int:
+        """How many workers are wanted."""
+        return self._num_workers
+
+    @num_workers.setter
+    def num_workers(self, count: int) -> None:
+        if count < 0:
+            raise ValueError(f"{count} workers cannot be wanted")
+        before, self._num_workers, self._wanted = self._num_workers, count, count
+        self._run("nworkers_changed", self, count, before)
+
+    @property
+    def worker_class(self) -> type[Worker]:
+        """The class that stands for the setting worker_class."""
+        from winghorn.worker_classes import BY_NAME
+
+        return BY_NAME[self.cfg.worker_class_str]
 
     @property
     def timeout(self) -> int:
@@ -222,6 +186,10 @@ class Server:
         """Send a signal to all workers."""
         for pid in list(self.WORKERS):
             self.kill_worker(pid, sig)
+
+    def wakeup(self) -> None:
+        """Have the arbiter look at once what there is to do. From any thread, in its process."""
+        os.kill(self.pid, signal.SIGCHLD)
 
     # ---- what the arbiter tells (src/python/module/serving.cc)
 
@@ -263,14 +231,9 @@ class Server:
             self.log.warning("Reloader is on. Use in development only!")
         return self._run("on_starting", self)
 
-    def listening(self, sockets: list[tuple[int, str, bytes, int]]) -> None:
+    def listening(self, sockets: list[SocketDescription]) -> None:
         """These are open, and listen; none of them when workers have their own."""
-        self.LISTENERS = [
-            ListeningSocket(
-                descriptor, text, os.fsdecode(name) if port == 0 else (name.decode(), port)
-            )
-            for descriptor, text, name, port in sockets
-        ]
+        self.LISTENERS = [ListeningSocket.of(one) for one in sockets]
 
     def ready(self) -> bool:
         """Sockets are open, and no worker is forked yet."""
@@ -278,8 +241,17 @@ class Server:
 
     def count_changed(self, now: int, before: int | None) -> bool:
         """How many workers are wanted has been set."""
-        self.num_workers = now
+        self._num_workers = now
         return self._run("nworkers_changed", self, now, before)
+
+    def workers_wanted(self) -> int | None:
+        """How many workers a hook wants, told once; None: as before."""
+        wanted, self._wanted = self._wanted, None
+        return wanted
+
+    def heir_changed(self, pid: int) -> None:
+        """USR2 has started the arbiter that is to follow this one; 0: that one is gone."""
+        self.reexec_pid = pid
 
     def before_fork(self, generation: Generation, age: int) -> None:
         """A worker is about to be forked: from here, or with preload_app by the zygote.
@@ -287,8 +259,9 @@ class Server:
         pre_fork is called where the fork is, since it may have to do with the application.
         """
         self.worker_age = age
-        self.newborn = Worker(age, self.pid, generation, self.log)
-        if not generation.cfg.preload_app or self._preloaded is not None:
+        sockets = self.LISTENERS
+        self.newborn = Worker(age, self.pid, generation, self.log, self.app, sockets)
+        if not generation.cfg.preload_app or self._is_zygote:
             self._run("pre_fork", self, self.newborn, of=generation.cfg)
 
     def forked(self, pid: int) -> None:
@@ -320,7 +293,9 @@ class Server:
         """Import the application for all workers to come. Raises BootError."""
         self.log = generation.take_log()
         before = thread_count()
-        self._preloaded = self._load_or_explain(generation)
+        self._is_zygote = True
+        self._loads = generation
+        self._served.wsgi()
         name = generation.settings.paste or generation.settings.wsgi_app
         what = f"application {name!r}" if name else "the application"
         for warning in new_threads(before, what):
@@ -328,9 +303,11 @@ class Server:
 
     # ---- in a worker
 
-    def enter_worker(self) -> None:
+    def enter_worker(self, sockets: list[SocketDescription]) -> None:
         """The first Python of a new worker; a hook that raises is a boot that failed."""
         worker = self._self()
+        worker.sockets = [ListeningSocket.of(one) for one in sockets]
+        self._loads = worker.generation
         worker.pid = os.getpid()
         worker.log = worker.generation.take_log()
         if worker.generation.python_log is not None:
@@ -342,7 +319,7 @@ class Server:
     def load_application(self, settings: Settings) -> app_loader.Application:
         """Import the application. Raises BootError, or what post_worker_init raises."""
         worker = self._self()
-        worker.wsgi = self._preloaded or self._load_or_explain(worker.generation)
+        worker.wsgi = self._served.wsgi()
         if worker.cfg.reload:
             self._watch_files(settings)
         hook = worker.cfg.post_worker_init
@@ -350,6 +327,11 @@ class Server:
             hook(worker)
         worker.booted = True
         return worker.wsgi
+
+    def request_limit(self) -> int:
+        """After how many requests the worker is to be replaced; 0: never."""
+        limit = int(self._self().max_requests)
+        return limit if 0 < limit < sys.maxsize else 0
 
     def _load_or_explain(self, generation: Generation) -> app_loader.Application:
         """The application; with `reload` a slip while typing is a page that shows it, no outage.

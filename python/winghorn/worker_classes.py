@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from winghorn.server import Worker
+from winghorn.hook_objects import Worker
 
 
 class SyncWorker(Worker):

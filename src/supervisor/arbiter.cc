@@ -143,6 +143,7 @@ int Arbiter::say_goodbye() {
 
 void Arbiter::turn() {
   if (const auto elder = succession_.note_promotion()) follow(*elder);
+  note_wanted_workers();
   take_signals();
   hear_all();
   reap();
@@ -284,6 +285,7 @@ void Arbiter::upgrade() {
   if (!pid) return log::error("Can't start a new master: {}", pid.error().text());
   log::info("A new master is starting (pid: {})", pid.value());
   succession_.note_heir(pid.value());
+  call(hooks_.heir_changed, pid.value());
   listeners_.share_files(true);
 }
 
@@ -298,6 +300,7 @@ void Arbiter::become_heir(pid_t elder) {
 
 void Arbiter::forget_heir(pid_t pid, Ending ending) {
   log::warning("The new master (pid:{}) {}; this one goes on", pid, text_of(ending));
+  call(hooks_.heir_changed, 0);
   listeners_.share_files(false);
 }
 
@@ -308,6 +311,18 @@ void Arbiter::follow(pid_t elder) {
     log::error("The pid file stays where it is: {}", moved.error().text());
   }
   show_title("master", current_->settings, succession_.suffix());
+}
+
+void Arbiter::note_wanted_workers() {
+  if (!hooks_.workers_wanted) return;
+  const std::optional<unsigned> count = hooks_.workers_wanted();
+  if (!count) return;
+  const unsigned most = most_workers(board_);
+  wanted_.workers = std::min(*count, most);
+  if (*count <= most) return;
+  log::warning("A hook wants {} workers: there are {}, for more cannot be configured.", *count,
+               most);
+  tell_count(*count);
 }
 
 void Arbiter::remove_one() {

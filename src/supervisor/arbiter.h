@@ -77,11 +77,15 @@ struct Hooks {
   // and has said why.
   std::function<void(const Variables&)> start_again;
 
+  // How many workers a hook wants from now on, which it has told itself; asked in each turn of the loop.
+  std::function<std::optional<unsigned>()> workers_wanted;
+
   // What the user's own hooks are told, in this order. While the server starts, a false is its end.
   std::function<bool(unsigned now, std::optional<unsigned> before)> count_changed;
   std::function<bool()> starting;                               // no socket is open yet
   std::function<void(const std::vector<Listener>&)> listening;  // at these, whenever that changes
   std::function<bool()> ready;                     // all are, and no worker is forked yet
+  std::function<void(pid_t)> heir_changed;         // USR2's new arbiter; 0: there is none any more
   std::function<void(pid_t)> forked;               // 0: it could not be
   std::function<void(pid_t)> gone;                 // a worker has ended
   std::function<void(unsigned)> backlog_measured;  // so many connections wait in the kernel

@@ -86,6 +86,7 @@ class Arbiter {
   void forget_heir(pid_t pid, Ending ending);
   void follow(pid_t elder);
   std::string pidfile_path(const ArbiterSettings& settings) const;
+  void note_wanted_workers();
   void add_one();
   void remove_one();
   void dismiss_workers();

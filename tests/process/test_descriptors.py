@@ -19,7 +19,7 @@ HELLO = f"GET /hello HTTP/1.1\r\n{HOST}\r\n"
 
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_200_clients_with_64_descriptors(serve: Serve, threads: str) -> None:
-    """ulimit -n 64 and 200 clients: who speaks is served, in the place of who has been silent for longest."""
+    """200 clients: who speaks is served, in the place of who has been silent for longest."""
     prefix = ["/bin/sh", "-c", 'ulimit -n 64; exec "$@"', "sh"]
     server = serve("trouble:app", "--threads", threads, "--keep-alive", "1", prefix=prefix)
     worker = server.workers()[0]

@@ -259,6 +259,24 @@ def test_max_requests_replaces_the_worker(serve: Serve, threads: str) -> None:
     assert "exited with code" not in server.log.text
 
 
+def test_hook_may_set_the_limit_of_its_worker(serve: Serve, folder: Path) -> None:
+    """worker.max_requests is the limit with its jitter, and a hook may give it another value."""
+    (folder / "winghorn.conf.py").write_text(
+        "max_requests = 1000\n"
+        "max_requests_jitter = 5\n"
+        "def post_fork(server, worker):\n"
+        "    worker.log.info('drawn: %s', 1000 <= worker.max_requests <= 1005)\n"
+        "    worker.max_requests = 2\n"
+    )
+    server = serve("trouble:app", cwd=folder, workers=1)
+    server.wait_for_log("drawn: True")
+    first = server.workers()[0]
+    wait_until(
+        lambda: ask(server.address, GET).status == 200 and first not in server.workers(),
+        "the first worker is replaced",
+    )
+
+
 def test_jitter_needs_no_limit(serve: Serve) -> None:
     """Jitter alone replaces nobody; with a limit a worker outlives it by at most as much."""
     server = serve("trouble:app", "--max-requests-jitter", "5", workers=1)
@@ -294,3 +312,118 @@ def test_what_the_server_listens_at(serve: Serve, hooks: Hooks, folder: Path) ->
     server = serve("trouble:app", cwd=folder)
     server.wait_for_log(rf"listens at {server.url} True")
     server.wait_for_log("Master 0 None")
+
+
+# ---- what hooks are given -------------------------------------------------------------------
+
+IN_THE_ARBITER = """
+def when_ready(server):
+    app = server.app
+    try:
+        app.wsgi()
+    except RuntimeError as error:
+        server.log.info("refused: %s", error)
+    server.log.info("%s %s %s", app.app_uri, app.cfg is server.cfg, app.callable)
+    server.log.info("%s %s", server.worker_class.__name__, server.reexec_pid)
+"""
+
+IN_A_WORKER = """
+import sys
+
+def pre_fork(server, worker):
+    server.log.info("before: %s %s", worker.app is server.app, worker.sockets == server.LISTENERS)
+
+def post_worker_init(worker):
+    worker.log.info("loaded: %s", worker.app.wsgi() is worker.wsgi is worker.app.callable)
+    worker.log.info("at: %s", *map(str, worker.sockets))
+    worker.log.info("without a limit: %s", worker.max_requests == sys.maxsize)
+"""
+
+
+@pytest.mark.parametrize("more", [[], ["--preload"]])
+def test_what_is_served(serve: Serve, folder: Path, more: list[str]) -> None:
+    """server.app and worker.app say what is served; the arbiter does not import it."""
+    (folder / "winghorn.conf.py").write_text(IN_THE_ARBITER + IN_A_WORKER)
+    server = serve("trouble:app", *more, cwd=folder)
+    server.wait_for_log("refused: the arbiter does not import the application")
+    server.wait_for_log("trouble:app True None")
+    server.wait_for_log("SyncWorker 0")
+    server.wait_for_log("before: True True")
+    server.wait_for_log("loaded: True")
+    server.wait_for_log(rf"at: {server.url}$")
+    server.wait_for_log("without a limit: True")
+    assert ask(server.address, GET).status == 200
+
+
+def test_sockets_of_a_worker_that_has_its_own(serve: Serve, folder: Path) -> None:
+    """With reuse_port worker.sockets are the worker's; the arbiter listens at none."""
+    (folder / "winghorn.conf.py").write_text(
+        "def when_ready(server): server.log.info('arbiter: %s', server.LISTENERS)\n"
+        "def post_fork(server, worker): worker.log.info('at: %s', *map(str, worker.sockets))\n"
+    )
+    server = serve("trouble:app", "--reuse-port", cwd=folder)
+    server.wait_for_log(r"arbiter: \[\]")
+    server.wait_for_log(rf"at: {server.url}$")
+
+
+def test_number_of_workers_set_by_a_hook(serve: Serve, hooks: Hooks, folder: Path) -> None:
+    """server.num_workers may be set while the server starts, and later with wakeup()."""
+    hooks.configure("""
+import threading
+
+def when_ready(server):
+    server.num_workers = 3
+    def later():
+        while len(server.WORKERS) < 3: pass
+        server.num_workers = 2
+        server.wakeup()
+    threading.Thread(target=later, daemon=True).start()
+""")
+    server = serve("trouble:app", cwd=folder, workers=2)
+    wait_until(lambda: "child_exit" in hooks.names(), "one of three leaves")
+    server.wait_for_workers(2)
+    counts = [line for line in hooks.lines() if line.startswith("nworkers_changed")]
+    assert [line.split()[2:] for line in counts] == [["1", "None"], ["3", "1"], ["2", "3"]]
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [("-1", "-1 workers cannot be wanted"), ("100000", "A hook wants 100000 workers: there are ")],
+)
+def test_number_of_workers_that_cannot_be(
+    serve: Serve, folder: Path, count: str, said: str
+) -> None:
+    """A negative number is an exception in the hook; too large a one is cut, and both are said."""
+    (folder / "winghorn.conf.py").write_text(
+        f"def on_reload(server):\n    server.num_workers = {count}\n"
+    )
+    server = serve("trouble:app", cwd=folder)
+    server.signal(signal.SIGHUP)
+    server.wait_for_log(said)
+    server.signal(signal.SIGTERM)
+    assert server.wait_exit() == 0
+
+
+def test_worker_may_say_that_it_gets_on(serve: Serve, folder: Path) -> None:
+    """worker.notify(): the timeout of a sync worker begins anew; who is silent is ended."""
+    (folder / "long.py").write_text("""
+import time
+
+worker = None
+
+def app(environ, start_response):
+    until = time.monotonic() + 4
+    while time.monotonic() < until:
+        if environ["PATH_INFO"] == "/telling":
+            worker.notify()
+    start_response("200 OK", [])
+    return [b"done"]
+""")
+    (folder / "winghorn.conf.py").write_text(
+        "def post_worker_init(worker):\n    import long\n    long.worker = worker\n"
+    )
+    server = serve("long:app", "--timeout", "2", cwd=folder)
+    reply = ask(server.address, b"GET /telling HTTP/1.1\r\nHost: test\r\n\r\n")
+    assert (reply.status, reply.body) == (200, b"done")
+    assert "TIMEOUT" not in server.log.text
+    assert ask(server.address, b"GET /silent HTTP/1.1\r\nHost: test\r\n\r\n").status == 504

@@ -231,7 +231,7 @@ REFUSED = {
     ),
     "base": (
         "worker_class = Worker",
-        "worker class 'winghorn.server.Worker' is not supported",
+        "worker class 'winghorn.hook_objects.Worker' is not supported",
     ),
     "other": ("worker_class = int", "worker class 'builtins.int' is not supported"),
 }

@@ -140,6 +140,23 @@ def test_new_one_can_be_taken_back(serve: Serve, tmp_path: Path, folder: Path) -
     assert not path.exists(), "the last one takes the socket's file with it"
 
 
+def test_hooks_know_who_follows(serve: Serve, folder: Path) -> None:
+    """server.reexec_pid is the new one's pid while it lives, and 0 else."""
+    (folder / "winghorn.conf.py").write_text(
+        "def nworkers_changed(server, new, old):\n"
+        "    server.log.info('%s workers, followed by %s', new, server.reexec_pid)\n"
+    )
+    server = serve("app:app", cwd=folder)
+    server.wait_for_log("1 workers, followed by 0$")
+    heir = upgrade(server)
+    server.signal(signal.SIGTTIN)
+    server.wait_for_log(f"2 workers, followed by {heir}$")
+    end(server, heir)
+    server.wait_for_log("this one goes on")
+    server.signal(signal.SIGTTIN)
+    server.wait_for_log("3 workers, followed by 0$")
+
+
 def test_one_at_a_time(serve: Serve) -> None:
     """A second USR2 changes nothing, nor does one to the new arbiter."""
     server = serve("trouble:app")

@@ -284,10 +284,12 @@ def server_parts(
     Callable[[], Generation],
     Callable[[Settings], app_loader.Application],
     Start,
+    BaseApplication,
 ]:
     """What a Server is made of, to serve `program`. Raises SettingsError."""
     # Not methods: a program may use any name that gunicorn's classes leave free.
-    return program.cfg.checked(), program._reloaded, program._load_in_worker, program._start
+    made = program.cfg.checked()
+    return made, program._reloaded, program._load_in_worker, program._start, program
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:

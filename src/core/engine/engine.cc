@@ -134,6 +134,10 @@ void Engine::order(WorkerOrder order) {
   doorbell_.wake();
 }
 
+void Engine::note_progress() {
+  for (const auto& slot : slots_) slot->note_progress();
+}
+
 void Engine::close_in_child() {
   loop_.close_in_child();
   place_.lifeline.reset();

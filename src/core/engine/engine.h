@@ -103,6 +103,9 @@ class Engine final : private Loop::Slots {
   void crash(const Crash& crash) { crash_.answer(crash); }
   bool on_watchdogs_thread() const;
 
+  // Any thread: the application says that it gets on, although it has not returned.
+  void note_progress();
+
   void note_fork() { loop_.note_fork(); }
   void close_in_child();
 

@@ -99,6 +99,12 @@ void SlotRunner::progress() {
   silent_since_.store(to_word(winghorn::now()), std::memory_order_relaxed);
 }
 
+void SlotRunner::note_progress() {
+  std::uint64_t since = silent_since();
+  // Not where a run ends just now: the slot would seem to be stuck from then on.
+  if (since != 0) silent_since_.compare_exchange_strong(since, to_word(winghorn::now()));
+}
+
 void SlotRunner::wants_interpreter(bool waiting) {
   row_.phase(waiting ? SlotPhase::AwaitingInterpreter : SlotPhase::Running);
   wanted_since_.store(waiting ? to_word(winghorn::now()) : 0, std::memory_order_relaxed);

@@ -75,6 +75,8 @@ class SlotRunner final : public Slot {
   std::uint64_t started() const { return started_.load(std::memory_order_relaxed); }
   // Since when the application has neither returned nor given an item, not counting waits for its client.
   std::uint64_t silent_since() const { return silent_since_.load(std::memory_order_relaxed); }
+  // progress(), from elsewhere: if a call runs, it is alive.
+  void note_progress();
   std::uint64_t interpreter_wanted_since() const {
     return wanted_since_.load(std::memory_order_relaxed);
   }

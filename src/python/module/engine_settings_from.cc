@@ -2,7 +2,6 @@
 #include "python/module/engine_settings_from.h"
 
 #include <cstdlib>
-#include <random>
 
 namespace winghorn {
 namespace {
@@ -39,14 +38,6 @@ RequestTimes request_times_from(const config::Settings& settings) {
   times.slow = settings.slow_request;
   times.queue = settings.queue_timeout;
   return times;
-}
-
-// Drawn in each worker, so that those which were started together do not leave together.
-std::uint64_t max_requests_of_one(const config::Settings& settings) {
-  if (settings.max_requests == 0) return 0;
-  std::random_device entropy;
-  std::uniform_int_distribution<std::uint64_t> jitter(0, settings.max_requests_jitter);
-  return settings.max_requests + jitter(entropy);
 }
 
 HeaderMap header_map_named(const std::string& word) {
@@ -109,7 +100,6 @@ EngineSettings engine_settings_from(const config::Settings& settings, PythonLogg
   engine.stuck_means_the_call = sync;
   engine.timeout = settings.timeout.value_or(Seconds(0));
   engine.graceful_timeout = settings.graceful_timeout;
-  engine.max_requests = max_requests_of_one(settings);
   engine.access_format = access_format_from(settings, logger);
   if (const char* name = std::getenv("SCRIPT_NAME")) engine.script_name = name;
   return engine;

@@ -14,6 +14,7 @@
 #include "core/log/log.h"
 #include "core/scoreboard/scoreboard.h"
 #include "python/gil/error_text.h"
+#include "python/module/described.h"
 #include "python/module/engine_settings_from.h"
 #include "python/module/log_receiver.h"
 #include "python/module/status.h"
@@ -96,20 +97,6 @@ supervisor::ArbiterSettings arbiter_settings(const nb::object& server,
   return made;
 }
 
-// (descriptor, "http://127.0.0.1:8000", host or path, port; 0: a Unix socket) of those that listen.
-nb::list described(const std::vector<Listener>& listeners) {
-  nb::list all;
-  for (const Listener& one : listeners) {
-    if (one.is_reserved()) continue;
-    const ListenAddress& bound = one.bound();
-    const std::string& name = one.is_unix() ? bound.path : bound.host;
-    all.append(nb::make_tuple(one.fd(), nb::str(one.display().c_str()),
-                              nb::bytes(name.data(), name.size()),
-                              static_cast<unsigned>(bound.port)));
-  }
-  return all;
-}
-
 // The Python around the arbiter: what it needs before and after a fork and a wait, and on HUP.
 class Interpreter {
  public:
@@ -137,6 +124,11 @@ class Interpreter {
       tell(server_, "listening", described(all));
     };
     hooks.ready = [this] { return ask(server_, "ready"); };
+    hooks.workers_wanted = [this]() -> std::optional<unsigned> {
+      const nb::object count = tell(server_, "workers_wanted");
+      return count.is_none() ? std::nullopt : std::optional(nb::cast<unsigned>(count));
+    };
+    hooks.heir_changed = [this](pid_t pid) { tell(server_, "heir_changed", pid); };
     hooks.forked = [this](pid_t pid) { tell(server_, "forked", pid); };
     hooks.gone = [this](pid_t pid) { tell(server_, "gone", pid); };
     hooks.backlog_measured = [this](unsigned waiting) {
@@ -213,6 +205,7 @@ void bind_serving(nb::module_& module) {
     log::say_access(gil::text_of(gil::Gil::held(), text.ptr()) + "\n");
   });
   module.def("ask_for_reload", &ask_for_reload);
+  module.def("note_progress", &note_progress);
   module.def("log_level", [] { return (static_cast<int>(log::lowest_wanted.load()) + 1) * 10; });
   if (!wsgi::set_up(gil::Gil::held()) ||
       wsgi::make_exceptions(gil::Gil::held(), module.ptr()) == nullptr) {

@@ -23,6 +23,7 @@
 #include "python/gil/forked_child.h"
 #include "python/gil/slot_thread.h"
 #include "python/module/crash_signals.h"
+#include "python/module/described.h"
 #include "python/module/engine_settings_from.h"
 #include "python/module/log_receiver.h"
 #include "python/module/stack_dump.h"
@@ -242,6 +243,9 @@ int boot_failed(const nb::python_error& error) {
   return supervisor::kWorkerFailedToBoot;
 }
 
+// Of this process, from the moment when it can serve; it stays as long as the process.
+std::atomic<Engine*> serving_engine{nullptr};
+
 int serve(supervisor::WorkerPlace& place, const config::Settings& settings,
           const EngineSettings& engine_settings, const nb::object& server, Farewell& farewell,
           const nb::object& application, const nb::module_& helpers) {
@@ -270,6 +274,7 @@ int serve(supervisor::WorkerPlace& place, const config::Settings& settings,
     return supervisor::kWorkerFailedToBoot;
   }
   engine = std::move(made).value();
+  serving_engine.store(engine.get(), std::memory_order_release);
   watch_application_forks(*engine);
   if (!settings.logs_by_python) log::start_thread();
   install_serving_signals(*engine);
@@ -311,6 +316,11 @@ std::atomic<int> lifeline_to_arbiter{-1};
 
 }  // namespace
 
+void note_progress() {
+  Engine* const engine = serving_engine.load(std::memory_order_acquire);
+  if (engine != nullptr) engine->note_progress();
+}
+
 bool ask_for_reload() { return supervisor::ask_for_reload(lifeline_to_arbiter.load()); }
 
 int run_preload(const nb::object& generation, const nb::object& server, pid_t arbiter) {
@@ -342,13 +352,13 @@ int run_worker(supervisor::WorkerPlace& place, const nb::object& generation,
     const nb::module_ helpers = prepare_interpreter(loaded.settings);
     if (!wsgi::set_up(gil::Gil::held())) throw nb::python_error();
     must(supervisor::bind_own(place.listeners));
-    server.attr("enter_worker")();
+    server.attr("enter_worker")(described(place.listeners));
     take_identity(loaded.settings, place.arbiter);
     // Python's logging writes nothing on this thread, and the import of the application may take its time.
     if (loaded.settings.logs_by_python) log::start_thread();
     const nb::object application = server.attr("load_application")(settings);
-    const EngineSettings engine =
-        engine_settings_from(loaded.settings, python_logger_of(generation));
+    EngineSettings engine = engine_settings_from(loaded.settings, python_logger_of(generation));
+    engine.max_requests = nb::cast<std::uint64_t>(server.attr("request_limit")());
     code = serve(place, loaded.settings, engine, server, farewell, application, helpers);
   } catch (const nb::python_error& error) {
     code = boot_failed(error);

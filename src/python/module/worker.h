@@ -19,6 +19,9 @@ int run_preload(const nanobind::object& generation, const nanobind::object& serv
 int run_worker(supervisor::WorkerPlace& place, const nanobind::object& generation,
                const nanobind::object& server);
 
+// In a worker: what runs gets on, although it has not returned.
+void note_progress();
+
 // In a worker: have the arbiter reload, as by HUP. False: it is gone, or there is none.
 bool ask_for_reload();
 

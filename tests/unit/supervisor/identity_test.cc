@@ -73,7 +73,8 @@ bool become_somebody_with_capabilities() {
 TEST(Identity, IsTakenForGoodFromWhoIsNotRootToo) {
   NEEDS_ROOT();
 #ifdef __SANITIZE_THREAD__
-  GTEST_SKIP() << "the sanitizer's own thread keeps the capabilities, so glibc cannot change all threads alike";
+  GTEST_SKIP() << "the sanitizer's own thread keeps the capabilities, so glibc cannot change all "
+                  "threads alike";
 #endif
   if (!holds_in_child(become_somebody_with_capabilities)) GTEST_SKIP() << "needs capabilities";
   EXPECT_TRUE(holds_in_child([] {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """``Worker``: what hooks are given."""
 
-from winghorn.server import Worker
+from winghorn.hook_objects import Worker
 
 __all__ = ["Worker"]
