@@ -109,4 +109,4 @@ class RequestHooks:
             self._post_request(*arguments)
         except Exception:
             text = traceback.format_exc().rstrip()
-            self._worker.log.error("Exception in post_request hook\n%s", text)
+            self._worker.log.error("Exception in %s hook\n%s", "post_request", text)

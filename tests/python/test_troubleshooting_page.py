@@ -3,27 +3,15 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from tests.support.documents import rows
 from tests.support.server import ROOT
+from tests.support.source_texts import joined, source_files, with_values_as_braces
 
 PAGE = ROOT / "docs" / "troubleshooting.md"
 TEXTS = [row[0].strip("`") for row in rows(PAGE) if row[0].startswith("`")]
-# What the two languages put between the pieces of one text, and what stands for a value.
-_SEAM = re.compile(r'"\s*\n\s*[fr]?"')
-_VALUE = re.compile(r"\{[^{}\n]*\}|%[sd]")
-
-
-def said_by_the_program() -> str:
-    files = [*ROOT.glob("src/**/*.cc"), *ROOT.glob("src/**/*.h"), *ROOT.glob("python/**/*.py")]
-    source = "\n".join(file.read_text(encoding="utf-8") for file in files)
-    return _VALUE.sub("{}", _SEAM.sub("", source))
-
-
-SOURCE = said_by_the_program()
+SOURCE = with_values_as_braces("\n".join(joined(file) for file in source_files()))
 
 
 @pytest.mark.parametrize("text", TEXTS)
