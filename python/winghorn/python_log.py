@@ -40,6 +40,8 @@ OWN_LOGGERS = {
     DEFAULT_LOGGER: "winghorn.glogging.Logger",
     "gunicorn.instrument.statsd.Statsd": "winghorn.instrument.statsd.Statsd",
 }
+# How a record begins that tells of an exception, behind its first line.
+TRACEBACK = "\nTraceback (most recent call last):\n"
 STATSD_LOGGER = "winghorn.instrument.statsd.Statsd"
 
 
@@ -92,8 +94,13 @@ class PythonLog:
                 level, message = record["level"], record["message"]
             except (ValueError, KeyError, TypeError):  # not ours, or only a part of it
                 level, message, record = "error", line.decode("utf-8", "replace"), None
+            is_own = record is not None and "stream" not in record
             with self._origin.of(record):
-                self._call(self._say, level, message)
+                if is_own and level == "error" and TRACEBACK in message:
+                    assert self.logger is not None
+                    self._call(self.logger.exception, message, exc_info=None)
+                else:
+                    self._call(self._say, level, message)
 
     def take_access(self, lines: bytes) -> None:
         """Requests that were answered."""

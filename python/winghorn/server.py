@@ -63,8 +63,12 @@ class Generation:
         return log_bridge.Logger()
 
 
-# How the arbiter tells the one that follows it of its sockets (src/supervisor/succession.h).
-SUCCESSION_VARIABLES = ("GUNICORN_PID", "GUNICORN_FD", "WINGHORN_LISTENERS")
+# How an arbiter is told of sockets: by the one that it follows (src/supervisor/succession.h), by
+# systemd.
+SOCKET_VARIABLES = (
+    *("GUNICORN_PID", "GUNICORN_FD", "WINGHORN_LISTENERS"),
+    *("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"),
+)
 
 
 @dataclass(frozen=True)
@@ -221,7 +225,7 @@ class Server:
 
     def starting(self) -> bool:
         """Before sockets are opened. False: a hook has stopped the start."""
-        for name in SUCCESSION_VARIABLES:  # C++ has read them
+        for name in SOCKET_VARIABLES:  # C++ has read them
             os.environ.pop(name, None)
         self.pid = os.getpid()
         if self.log.error_log.isEnabledFor(logging.DEBUG):

@@ -19,7 +19,7 @@ from fnmatch import fnmatchcase
 from tests.parity import documented, report
 from tests.parity.perform import perform
 from tests.parity.products import MissingProduct, Product, gunicorn, version_of, winghorn
-from tests.parity.scenario import Job, Observed
+from tests.parity.scenario import Job, Observed, Scenario
 from tests.parity.tables import all_jobs
 from tests.support.processes import become_subreaper
 
@@ -59,6 +59,10 @@ def check_tables(jobs: list[Job]) -> list[documented.Difference]:
 def chosen(jobs: list[Job], pattern: str) -> list[Job]:
     """Jobs of which any scenario's name matches."""
     return [job for job in jobs if any(fnmatchcase(name, pattern) for name, _ in job.names())]
+
+
+def _needs_root(job: Job) -> bool:
+    return isinstance(job, Scenario) and job.as_root
 
 
 def version_number(product: Product) -> str:
@@ -104,6 +108,9 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     jobs = chosen(jobs, asked.only)
+    if os.geteuid() != 0 and any(_needs_root(job) for job in jobs):
+        say("not root: what needs it is left out")
+        jobs = [job for job in jobs if not _needs_root(job)]
     say(" beside ".join(version_of(product) for product in products))
     theirs, ours = run_all(jobs, products, asked.jobs)
     names = [pair for job in jobs for pair in job.names() if fnmatchcase(pair[0], asked.only)]

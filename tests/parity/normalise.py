@@ -23,9 +23,12 @@ HIDING = {
 }
 # Lines of the error log that gunicorn has nothing like.
 _OWN_LINES = re.compile(
-    r"^(\[INFO\] Settings are read from .*"
-    r"|\[INFO\] Reload complete: \d+ new workers are ready"
-    r"|\[INFO\] Worker \(pid:<pid>\) asks for its successor"
+    r"^((?:\[INFO\]|.*: \[<pid>\]) (?:Settings are read from .*"
+    r"|Reload complete: \d+ new workers are ready"
+    r"|Worker \(pid:<pid>\) asks for its successor"
+    r"|Booting zygote with pid:<pid>"
+    r"|A new master is starting \(pid:<pid>\))"
+    r"|\[WARNING\] The new master \(pid:<pid>\) .*; this one goes on"
     r"|  It lived [\d.]+ s and used .*"
     r"|  Unfinished in it: .*)\n?",
     re.M,
@@ -76,6 +79,9 @@ _PIDS = [
     (re.compile(r"<Worker \d+>"), "<Worker <pid>>"),
     (re.compile(r"<\d+>"), "<pid>"),
 ]
+_DURATION = re.compile(r":[\d.e-]+\|ms")
+_SENDER = re.compile(r"(: )\[\d+\]")
+_SHARED_NAME = re.compile(r"\bgunicorn\.(?!conf\.py)")
 _ORIGIN = re.compile(r" \((?:setting '|from )[^\n]*\)$", re.M)
 _VALUE_LINE = re.compile(r"^Invalid value for [a-z_]+:.*\n", re.M)
 _CONFIG_NAME = re.compile(r"\b(?:gunicorn|winghorn)\.conf\.py\b")
@@ -179,6 +185,19 @@ def without_hints(text: str) -> str:
     return re.sub(rf"^{_HEAD}", "", text, flags=re.M) if _LOADING in text else text
 
 
+def datagrams(heard: list[str], run: Run) -> str:
+    """What was sent to the network, sorted: several processes send in no order.
+
+    Names of metrics and of loggers are gunicorn's in both.
+    """
+    texts = []
+    for one in heard:
+        text = _SENDER.sub(r"\1[<pid>]", _SHARED_NAME.sub("<name>.", one.rstrip("\0")))
+        text = without_page_sizes(program_text(text, run))
+        texts.append(_DURATION.sub(":<ms>|ms", text))
+    return "\n".join(sorted(text for text in texts if text))
+
+
 def program_text(text: str, run: Run) -> str:
     """What a program printed that is not the log."""
     text = without_frames(without_blank_lines(numbers(names(text, run), run)))
@@ -218,4 +237,5 @@ def arbiter_log(log: str, run: Run) -> str:
 def workers_log(log: str, run: Run) -> str:
     """The workers' records, sorted: several workers write in no order."""
     others = [record.text for record in records(log) if record.pid not in (run.pid, 0)]
-    return "\n".join(sorted(program_text(text, run) for text in others))
+    texts = [program_text(text, run) for text in others]
+    return "\n".join(sorted(text for text in texts if text))

@@ -7,18 +7,20 @@ What it returns is normalised text; two programs that behave alike give the same
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import shutil
 import socket
 import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGTERM
 
 from tests.parity import normalise
+from tests.parity.ear import Ear
 from tests.parity.normalise import Run
 from tests.parity.products import HERE, Product
 from tests.parity.program import PATIENCE, READY, Program
@@ -26,6 +28,7 @@ from tests.parity.scenario import (
     AskUntil,
     Exchange,
     Finish,
+    Follow,
     Get,
     Group,
     Job,
@@ -38,11 +41,13 @@ from tests.parity.scenario import (
     Step,
     WaitExit,
     WaitFile,
+    WaitHeard,
     WaitLog,
     WaitWorkers,
     Write,
 )
 from tests.parity.wire import Connection
+from tests.support.systemd import passing
 from tests.support.waiting import wait_until
 
 APPS = HERE / "apps"
@@ -93,17 +98,27 @@ def _write(files: Mapping[str, str], product: Product, folder: Path) -> None:
 
 
 def _scenario(scenario: Scenario, product: Product, version: str, folder: Path) -> dict[str, str]:
-    files = dict(scenario.files)
-    args = [product.named(arg) for arg in scenario.args]
-    if scenario.steps:
-        files[CONFIG] = PRELUDE + files.get(CONFIG, "")
-        args = ["--bind", "127.0.0.1:0", *args]
-    if scenario.steps or "stderr" not in scenario.compare:
-        args = [*product.serving, *args]
-    _write(files, product, folder)
-    args += [scenario.app] if scenario.app is not None else []
-    with Program(product, folder, args, scenario.env) as program:
-        served = _Served(program, folder, product)
+    with ExitStack() as stack:
+        ear = stack.enter_context(Ear(folder.parent / "heard.sock"))
+        passed = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        if scenario.as_root:
+            folder.parent.chmod(0o755)
+            folder.chmod(0o777)
+
+        def said(text: str) -> str:
+            text = product.named(text).replace("HEARD_PORT", str(ear.port))
+            return text.replace("HEARD_PATH", str(ear.path))
+
+        _write({name: said(text) for name, text in _files(scenario).items()}, product, folder)
+        command = [said(word) for word in _command(scenario, product)]
+        descriptors = []
+        if scenario.passes:
+            command = [*passing(passed.fileno()), *command]
+            descriptors = [passed.fileno()]
+        env = {name: said(value) for name, value in scenario.env.items()}
+        program = stack.enter_context(Program(product, folder, command, env, descriptors))
+        passed.close()
+        served = _Served(program, folder, product, ear, scenario.log)
         if scenario.steps:
             served.take(scenario.steps)
             if program.running():
@@ -112,12 +127,14 @@ def _scenario(scenario: Scenario, product: Product, version: str, folder: Path) 
         run = Run(
             product.name, version, str(folder), product.command[0], program.pid, tuple(served.ports)
         )
+        log = (folder / scenario.log).read_text("utf-8", "replace") if scenario.log else program.err
         parts = {
             "exit": str(status),
             "stdout": _chosen(normalise.program_text(program.out, run), scenario.lines),
             "stderr": normalise.program_text(program.err, run),
-            "arbiter": normalise.arbiter_log(program.err, run),
-            "workers": normalise.workers_log(program.err, run),
+            "arbiter": normalise.arbiter_log(log, run),
+            "workers": normalise.workers_log(log, run),
+            "heard": normalise.datagrams(ear.listen(), run),
             "trace": _trace(folder, run),
         }
         parts = {name: text for name, text in parts.items() if name in scenario.compare}
@@ -126,6 +143,25 @@ def _scenario(scenario: Scenario, product: Product, version: str, folder: Path) 
             for name, text in served.seen.items()
         }
         return parts | seen
+
+
+def _files(scenario: Scenario) -> dict[str, str]:
+    files = dict(scenario.files)
+    for name in (CONFIG, scenario.script):
+        if scenario.steps and name:
+            files[name] = PRELUDE + files.get(name, "")
+    return files
+
+
+def _command(scenario: Scenario, product: Product) -> list[str]:
+    if scenario.script:
+        return [product.python, scenario.script, *scenario.args]
+    args = [*scenario.args, *([scenario.app] if scenario.app is not None else [])]
+    if scenario.steps and not scenario.passes:
+        args = ["--bind", "127.0.0.1:0", *args]
+    if scenario.steps or "stderr" not in scenario.compare:
+        args = [*product.serving, *args]
+    return [*product.command, *args]
 
 
 def _chosen(text: str, words: tuple[str, ...]) -> str:
@@ -156,6 +192,8 @@ class _Served:
     program: Program
     folder: Path
     product: Product
+    ear: Ear
+    log: str
     seen: dict[str, str] = field(default_factory=dict)
     ports: set[int] = field(default_factory=set)
     started: list[Connection] = field(default_factory=list)
@@ -175,14 +213,15 @@ class _Served:
             Start: self._start,
             Finish: self._finish,
             Look: self._look,
+            WaitHeard: self._wait_heard,
         }
         program = self.program
         if type(step) in doers:
             doers[type(step)](number, step)
         elif isinstance(step, Signal):
-            program.signal(step.number, program.workers()[0] if step.worker else None)
+            program.signal(step.number, self._receiver(step))
         elif isinstance(step, WaitLog):
-            error_log = self.folder.parent / "stderr"
+            error_log = self.folder / self.log if self.log else self.folder.parent / "stderr"
             program.wait_for_lines(error_log, self.product.named(step.pattern), step.count)
         elif isinstance(step, WaitFile):
             file = self.folder / self.product.named(step.name)
@@ -193,8 +232,24 @@ class _Served:
             _write({step.name: self._with_prelude(step)}, self.product, self.folder)
         elif isinstance(step, Move):
             (self.folder / step.name).rename(self.folder / step.to)
+        elif isinstance(step, Follow):
+            program.follow(self.folder / step.name)
         elif isinstance(step, WaitExit):
             program.wait()
+
+    def _receiver(self, step: Signal) -> int | None:
+        if step.to:
+            return int((self.folder / step.to).read_text())
+        return self.program.workers()[0] if step.worker else None
+
+    def _wait_heard(self, number: int, step: Step) -> None:
+        assert isinstance(step, WaitHeard)
+
+        def heard() -> bool:
+            matches = [one for one in self.ear.listen() if re.search(step.pattern, one)]
+            return len(matches) >= step.count
+
+        wait_until(heard, lambda: f"{step.pattern} heard: {self.ear.datagrams}", PATIENCE)
 
     def _with_prelude(self, step: Write) -> str:
         return PRELUDE + step.text if step.name == CONFIG else step.text
@@ -245,10 +300,14 @@ class _Served:
         if not file.exists():
             self.seen[f"file {number}"] = f"{step.name} is not there"
             return
-        text = "a socket" if file.is_socket() else file.read_text()
+        text = "a socket" if file.is_socket() else file.read_text() if step.text else ""
         text = text.replace(str(self.program.pid), "<arbiter>")
-        mode = stat.S_IMODE(file.stat().st_mode)
-        self.seen[f"file {number}"] = f"{step.name} {mode:o}\n{text}"
+        if ".pid" in step.name:
+            text = re.sub(r"^\d{3,}$", "<another>", text)
+        about = file.stat()
+        owner = "" if about.st_uid == os.geteuid() else f" of {about.st_uid}:{about.st_gid}"
+        mode = stat.S_IMODE(about.st_mode)
+        self.seen[f"file {number}"] = f"{step.name} {mode:o}{owner}\n{text}"
 
 
 def _get(path: str) -> bytes:
@@ -265,7 +324,8 @@ def _group(group: Group, product: Product, version: str, folder: Path) -> Observ
     files = dict(group.files)
     files[CONFIG] = PRELUDE + files.get(CONFIG, "")
     _write(files, product, folder)
-    args = [*product.serving, "--bind", "127.0.0.1:0", *(_LOGS if group.logs else ())]
+    args = [*product.command, *product.serving, "--bind", "127.0.0.1:0"]
+    args += _LOGS if group.logs else ()
     args += [*(product.named(arg) for arg in group.args), "app:app"]
     found: Observed = {}
     with Program(product, folder, args, group.env) as program:

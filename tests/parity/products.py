@@ -15,6 +15,8 @@ from tests.support.server import environment
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 VENV = HERE / ".venv"
+# With what scenarios need beside it.
+PACKAGES = ("gunicorn", "PasteDeploy")
 
 
 class MissingProduct(Exception):
@@ -23,13 +25,14 @@ class MissingProduct(Exception):
 
 @dataclass(frozen=True)
 class Product:
-    """A program under comparison. `command` starts it.
+    """A program under comparison. `command` starts it, `python` has it as a package.
 
     `serving`: options to switch off, when it serves, what the other one cannot do yet.
     """
 
     name: str
     command: tuple[str, ...]
+    python: str
     serving: tuple[str, ...] = ()
 
     def named(self, text: str) -> str:
@@ -51,7 +54,7 @@ def winghorn() -> Product:
     script = Path(sys.executable).parent / "winghorn"
     if not script.exists():
         raise MissingProduct(f"{script} is not there: tools/setup makes it")
-    return Product("winghorn", (str(script),))
+    return Product("winghorn", (str(script),), sys.executable)
 
 
 def gunicorn(say: Callable[[str], None]) -> Product:
@@ -66,13 +69,13 @@ def gunicorn(say: Callable[[str], None]) -> Product:
         say(f"making {VENV.relative_to(ROOT)}")
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
     command = [str(python), "-m", "pip", "install", "--quiet", "--upgrade"]
-    command += ["--disable-pip-version-check", "--no-input", "gunicorn"]
+    command += ["--disable-pip-version-check", "--no-input", *PACKAGES]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0 and not script.exists():
         raise MissingProduct(f"gunicorn cannot be installed:\n{done.stderr}")
     if done.returncode != 0:
         say("the package index cannot be asked; gunicorn stays as it was installed")
-    return Product("gunicorn", (str(script),), ("--no-control-socket",))
+    return Product("gunicorn", (str(script),), str(python), ("--no-control-socket",))
 
 
 def version_of(product: Product) -> str:

@@ -12,7 +12,7 @@ import re
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -31,15 +31,23 @@ class Program:
     """One run. `out` and `err` are what it has written so far."""
 
     def __init__(
-        self, product: Product, folder: Path, args: list[str], env: Mapping[str, str]
+        self,
+        product: Product,
+        folder: Path,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        descriptors: Sequence[int] = (),
     ) -> None:
         self._folder = folder
         self._files = [(folder.parent / name).open("wb") for name in ("stdout", "stderr")]
         self._seen: set[int] = set()
         self._port = 0
+        self._followed = 0  # the pid of what is no child of ours by birth
+        self._status: int | None = None  # its exit status
         self._process = subprocess.Popen(
-            [*product.command, *args],
+            command,
             cwd=folder,
+            pass_fds=descriptors,
             env=product.environment(env, folder),
             stdin=subprocess.DEVNULL,
             stdout=self._files[0],
@@ -61,7 +69,7 @@ class Program:
     @property
     def pid(self) -> int:
         """The arbiter's."""
-        return self._process.pid
+        return self._followed or self._process.pid
 
     @property
     def out(self) -> str:
@@ -74,16 +82,15 @@ class Program:
     def wait(self, seconds: float = PATIENCE) -> int:
         """The exit status; raises AssertionError when it does not end."""
         self._look()
-        try:
-            return self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"it does not end; it said:\n{self.err}") from None
+        wait_until(lambda: not self.running(), lambda: f"it ends; it said:\n{self.err}", seconds)
+        return self._process.wait() if self._status is None else self._status
 
     def end(self) -> None:
         """Kills what is left of it."""
         self._look()
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        for group in {self._process.pid, self.pid}:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, signal.SIGKILL)
         self._process.wait()
         for pid in self._seen:
             wait_until(lambda pid=pid: not processes.alive(pid), f"{pid} is gone", PATIENCE)  # type: ignore[misc]
@@ -95,17 +102,36 @@ class Program:
         os.kill(self.pid if pid is None else pid, number)
 
     def workers(self) -> list[int]:
-        """Living workers, oldest first."""
-        found = processes.children(self.pid)
+        """Living workers, oldest first. What Winghorn preloads in is none."""
+        found = [pid for pid in processes.children(self.pid) if not _is_zygote(pid)]
         self._seen.update(found)
         return found
 
     def _look(self) -> None:
-        if self._process.poll() is None:
+        if self.running():
             self._seen.update(processes.descendants(self.pid))
 
     def running(self) -> bool:
-        return self._process.poll() is None
+        if not self._followed:
+            return self._process.poll() is None
+        if self._status is None:
+            with suppress(ChildProcessError):  # the parent that it has lives
+                pid, status = os.waitpid(self._followed, os.WNOHANG)
+                self._status = os.waitstatus_to_exitcode(status) if pid else None
+        return self._status is None
+
+    def follow(self, file: Path) -> None:
+        """From now on this is the process that the pid file names, once it names another one."""
+        before = self.pid
+
+        def named() -> int:
+            text = file.read_text().strip() if file.exists() else ""
+            pid = int(text) if text.isdigit() else before
+            return pid if pid != before and processes.alive(pid) else 0
+
+        self._look()
+        self._followed = wait_until(named, lambda: f"{file.name} of another:\n{self.err}", PATIENCE)
+        self._port = 0
 
     # ---- what it has ----
 
@@ -122,10 +148,10 @@ class Program:
     def _listening(self) -> list[int]:
         if not self.running():
             raise AssertionError(f"it has ended ({self._process.returncode}); it said:\n{self.err}")
-        try:
-            links = processes.descriptors(self.pid).values()
-        except (FileNotFoundError, PermissionError):
-            return []
+        links: list[str] = []
+        for pid in (self.pid, *self.workers()):  # workers may have sockets of their own
+            with suppress(FileNotFoundError, PermissionError):
+                links += processes.descriptors(pid).values()
         inodes = {link[8:-1] for link in links if link.startswith("socket:[")}
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         return sorted(
@@ -169,3 +195,11 @@ class Program:
         """How many workers have reported that they serve."""
         file = self._folder / READY
         return len(file.read_text().splitlines()) if file.exists() else 0
+
+
+def _is_zygote(pid: int) -> bool:
+    try:
+        title = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return title.startswith(b"winghorn: zygote")

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What a scenario is: how a program is started, what is done to it, what of it is compared.
 
-In arguments, file names and texts ``PRODUCT`` stands for the program's name. Plain data: what is
-done with it is in perform.py.
+In arguments, file names and texts ``PRODUCT`` stands for the program's name, ``HEARD_PORT`` for a
+UDP port and ``HEARD_PATH`` for a Unix socket where datagrams are heard. Plain data: what is done
+with it is in perform.py.
 """
 
 from __future__ import annotations
@@ -35,10 +36,11 @@ class Finish:
 
 @dataclass(frozen=True)
 class Signal:
-    """To the arbiter, or to the oldest worker."""
+    """To the arbiter, to the oldest worker, or to whom a pid file names."""
 
     number: signal.Signals
     worker: bool = False
+    to: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,23 @@ class Move:
 
 @dataclass(frozen=True)
 class Look:
-    """A file of the folder as it is now is compared, with its mode."""
+    """A file of the folder as it is now is compared: mode, owner (if another), text."""
+
+    name: str
+    text: bool = True
+
+
+@dataclass(frozen=True)
+class WaitHeard:
+    """Until so many datagrams match."""
+
+    pattern: str
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Follow:
+    """From now on the program is the living process that a pid file names, if it is another."""
 
     name: str
 
@@ -115,6 +133,8 @@ Step = (
     | Write
     | Move
     | Look
+    | WaitHeard
+    | Follow
     | WaitExit
 )
 
@@ -129,7 +149,10 @@ class Scenario:
     Without steps it is one that ends by itself. With steps it serves, and is stopped by TERM after
     the last one. `section` is the section of gunicorn's behaviour it belongs to, `settings` names
     those whose row it stands for. `lines`: of standard output, only lines that begin with one of
-    these words are compared.
+    these words are compared. `log` is the file with the error log, where that is not standard
+    error. `script`: this file is run by Python instead of the program. `passes`: it is passed a
+    listening socket, as systemd does it. `as_root`: only root can run it, and others write into
+    its folder. The part "heard" are datagrams.
     """
 
     name: str
@@ -142,6 +165,10 @@ class Scenario:
     compare: tuple[str, ...] = ("exit", "stdout", "stderr")
     settings: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
+    log: str = ""
+    script: str = ""
+    passes: bool = False
+    as_root: bool = False
 
     def names(self) -> Iterator[tuple[str, str]]:
         """The scenario's name and section."""

@@ -163,6 +163,15 @@ def test_a_bad_variable_is_no_traceback(tmp_path: Path) -> None:
     assert re.search(r"^Error: .*'many'.*WEB_CONCURRENCY", text, re.MULTILINE)
 
 
+def test_no_application_is_refused(tmp_path: Path) -> None:
+    """load() that forgets its return: no worker serves, and it is said whose load() it was."""
+    path = written(tmp_path, "{'workers': 1}")
+    path.write_text(path.read_text().replace("        return self.application\n", "        pass\n"))
+    status, log = program_ends(tmp_path)
+    assert status == 4
+    assert "StandaloneApplication.load() returned an object of type 'NoneType'" in log
+
+
 def test_an_asgi_application_is_refused(tmp_path: Path) -> None:
     """As by the command: at boot, with its name."""
     path = written(tmp_path, "{'workers': 1}")

@@ -409,11 +409,34 @@ def test_statsd(serve: Serve, folder: Path, udp: socket.socket) -> None:
     assert received(udp, r"^shop\.gunicorn\.requests:1\|c\|@1\.0" + tags)
     assert received(udp, r"^shop\.gunicorn\.request\.status\.200:1\|c\|@1\.0" + tags)
     assert ask(server.address, GET.replace("/hello", "/raises")).status == 500
-    assert received(udp, r"^shop\.gunicorn\.log\.error:1\|c\|@1\.0" + tags)
+    assert received(udp, r"^shop\.gunicorn\.log\.exception:1\|c\|@1\.0" + tags)
     assert received(udp, r"^shop\.gunicorn\.request\.status\.500:1\|c")
     assert received(udp, r"^shop\.gunicorn\.backlog:\d+\|h" + tags)
     assert server.out is not None
     assert server.out.lines() == []
+
+
+OWN_EXCEPTION = """
+from winghorn.glogging import Logger
+
+class Own(Logger):
+    def exception(self, msg, *args, **kwargs):
+        super().exception("own: " + msg, *args, **kwargs)
+
+logger_class = Own
+"""
+
+
+def test_exceptions_are_logged_as_such(serve: Serve, folder: Path) -> None:
+    """What the application raises comes by exception(), as gunicorn's does, with its traceback."""
+    (folder / "gunicorn.conf.py").write_text(OWN_EXCEPTION)
+    server = serve("trouble:app", cwd=folder)
+    assert ask(server.address, GET.replace("/hello", "/raises")).status == 500
+    server.wait_for_log(r"\[ERROR\] own: Error handling request GET /raises")
+    server.signal(signal.SIGTERM)
+    assert server.wait_exit() == 0
+    assert server.log.text.count("Traceback (most recent call last):") == 1
+    assert "NoneType" not in server.log.text
 
 
 # ---- captured output ------------------------------------------------------------------------

@@ -22,10 +22,14 @@ from tests.support.waiting import PATIENCE
 UNITS = ROOT / "deploy" / "systemd"
 SERVICE = settings_of(UNITS / "winghorn.service")
 SOCKET = settings_of(UNITS / "winghorn.socket")
+# What a worker starts must not take the sockets for its own.
 APP = """
+import os
+
 def application(environ, start_response):
-    start_response("200 OK", [("Content-Length", "5")])
-    return [b"hello"]
+    start_response("200 OK", [])
+    leaked = [name for name in os.environ if name.startswith("LISTEN_")]
+    return [" ".join(leaked or ["hello"]).encode()]
 """
 
 

@@ -274,6 +274,11 @@ def where(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     return plain(start_response, f"{Path.cwd()}\n{sys.path[0]}")
 
 
+def identity(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    who = (os.getresuid(), os.getresgid(), sorted(os.getgroups()))
+    return plain(start_response, repr(who).ljust(200))
+
+
 ANSWERS: dict[str, Answer] = {
     f"/{answer.__name__.rstrip('_')}": answer
     for answer in (
@@ -281,6 +286,7 @@ ANSWERS: dict[str, Answer] = {
         bare_status, streamed, written, empty, too_long, too_short, raises, raises_later,
         raises_before_part, raises_in_close, exits, exc_info, twice, wrong_type, no_start, file,
         memory_file, hints, bad_hints, errors, printed, wait, kill_self, variable, where,
+        identity,
     )
 }  # fmt: skip
 

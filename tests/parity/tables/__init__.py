@@ -11,9 +11,18 @@ from tests.parity.tables import (
     processes,
     python_logging,
     requests,
+    surroundings,
 )
 
-THEMES = (command_line, config_files, applications, processes, python_logging, requests)
+THEMES = (
+    command_line,
+    config_files,
+    applications,
+    processes,
+    python_logging,
+    surroundings,
+    requests,
+)
 
 
 def all_jobs() -> list[Job]:
