@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The tables beside the scenarios: differences that are meant, and what has no scenario yet.
 
-documented.toml   [[difference]]  scenario (a pattern), parts, words (in docs/differences.md)
+documented.toml   [[difference]]  scenario (a pattern), parts, words (in docs/differences.md), and
+                                  lines: patterns, of which each line that differs matches one
                   [[bug]]         scenario (a pattern), parts, what: counts as a difference
 waits.toml        [[waits]]       section, what, settings, reason
 """
 
 from __future__ import annotations
 
+import difflib
 import re
 import sys
 from collections.abc import Iterable
@@ -35,17 +37,29 @@ class BadTable(Exception):
 
 @dataclass(frozen=True)
 class Difference:
-    """One entry. `words` stand in docs/differences.md; a bug has none but says what it is."""
+    """One entry. `words` stand in docs/differences.md; a bug has none but says what it is.
+
+    With `lines` it explains these alone: one that is gunicorn's begins with "-", one of ours "+".
+    """
 
     scenario: str
     parts: tuple[str, ...]
     words: str
     bug: bool
+    lines: tuple[str, ...] = ()
 
     def covers(self, scenario: str, part: str) -> bool:
         """Whether it speaks of this part of this scenario."""
         return any(fnmatchcase(part, p) for p in self.parts) and fnmatchcase(
             scenario, self.scenario
+        )
+
+    def explains(self, theirs: str, ours: str) -> bool:
+        """Whether the two texts differ as it says."""
+        found = difflib.ndiff(theirs.splitlines(), ours.splitlines())
+        lines = [f"{line[0]}{line[2:]}" for line in found if line[0] in "-+"]
+        return not self.lines or all(
+            any(re.fullmatch(pattern, line) for pattern in self.lines) for line in lines
         )
 
 
@@ -71,10 +85,10 @@ def differences(text: str | None = None) -> list[Difference]:
     found = []
     for kind, words in (("difference", "words"), ("bug", "what")):
         for row in table.get(kind, []):
+            lines = tuple(row.pop("lines", ()))
             _complete(row, {"scenario", "parts", words}, f"[[{kind}]]")
-            found.append(
-                Difference(row["scenario"], tuple(row["parts"]), row[words], kind == "bug")
-            )
+            parts = tuple(row["parts"])
+            found.append(Difference(row["scenario"], parts, row[words], kind == "bug", lines))
     return found
 
 

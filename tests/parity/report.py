@@ -57,7 +57,7 @@ def judge(
         if pair[0] == pair[1] and part != "failure":
             continue
         verdict.differing[part] = pair
-        covering = [entry for entry in entries if entry.covers(name, part)]
+        covering = [e for e in entries if e.covers(name, part) and e.explains(*pair)]
         verdict.documented += covering
         if not covering or any(entry.bug for entry in covering):
             verdict.unexplained.append(part)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from fnmatch import fnmatchcase
 
 import pytest
 
@@ -150,6 +151,23 @@ def test_every_documented_difference_stands_on_the_page() -> None:
 def test_every_entry_has_a_scenario() -> None:
     names = [name for job in all_jobs() for name, _ in job.names()]
     assert documented.without_scenario(documented.differences(), names) == []
+
+
+def test_entry_for_many_scenarios_says_which_lines_differ() -> None:
+    """So that it cannot hide another difference."""
+    names = [name for job in all_jobs() for name, _ in job.names()]
+    for entry in documented.differences():
+        many = sum(fnmatchcase(name, entry.scenario) for name in names) > 5
+        assert not many or entry.lines, entry.scenario
+
+
+def test_entry_with_lines_explains_no_others() -> None:
+    entry = Difference("open *", ("log",), "words", bug=False, lines=(r"-told: \d", r"\+said"))
+    assert entry.explains("a\ntold: 1\nb", "a\nsaid\nb")
+    assert not entry.explains("a\ntold: 1\nb", "a\nsaid\nc")
+    assert not entry.explains("told: one", "said")
+    verdict = report.judge("open it", "1.1", {"log": "a"}, {"log": "b"}, [entry])
+    assert verdict.outcome == "differs"
 
 
 def test_names_are_unique_and_sections_known() -> None:
