@@ -188,6 +188,31 @@ def test_logs_can_be_rotated(serve: Serve, folder: Path) -> None:
         wait_until(lambda: "Worker exiting" in logs["error"].read_text(), "it wrote to the new one")
 
 
+def test_links_of_theirs_lead_to_no_file(serve: Serve, folder: Path) -> None:
+    """A worker's user who owns the log's folder cannot choose which file root writes to."""
+    theirs, secret = folder / "theirs", folder / "secret"
+    theirs.mkdir()
+    shutil.chown(theirs, "nobody")
+    secret.write_text("root's\n")
+    log = theirs / "access.log"
+    arguments = ("app:app", *NOBODY, f"--access-logfile={log}")
+    server = serve(*arguments, cwd=folder, env=FRESH)
+    log.unlink()
+    log.symlink_to(secret)
+    os.chown(log, pwd.getpwnam("nobody").pw_uid, -1, follow_symlinks=False)
+    server.signal(signal.SIGUSR1)
+    server.wait_for_log(rf"'{log}' isn't writable \[PermissionError")
+    assert ask(server.address, GET).status == 200
+    server.signal(signal.SIGTERM)
+    assert server.wait_exit() == 0
+    done = run_to_end(*arguments, cwd=folder)
+    assert (done.returncode, "isn't writable" in done.stderr) == (1, True)
+    assert (secret.read_text(), secret.owner()) == ("root's\n", "root")
+    os.chown(log, 0, -1, follow_symlinks=False)
+    assert ask(serve(*arguments, cwd=folder, env=FRESH).address, GET).status == 200
+    wait_until(lambda: "GET / HTTP/1.1" in secret.read_text(), "root's own link is followed")
+
+
 def test_unix_socket_is_theirs(serve: Serve, folder: Path) -> None:
     """With the group and the mode that a proxy in front is let in by; it goes with the server."""
     path = folder / "app.sock"

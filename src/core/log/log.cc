@@ -58,7 +58,8 @@ class Process {
   Outlets outlets_;
   // Set by the only thread there is, and read without the lock: who holds it must not wait for the interpreter.
   std::shared_ptr<const Receiver> receiver_;
-  std::string captured_;  // the file that standard output is a part of
+  std::string captured_;          // the file that standard output is a part of
+  std::optional<uid_t> wary_of_;  // as Places has it
   DirectWriter direct_{outlets_};
   LogRing* ring_ = nullptr;
   std::unique_ptr<RingWriter> writer_;
@@ -93,7 +94,10 @@ void watch_forks() {
 }
 
 Process::Process(Process* parent)
-    : receiver_(parent->receiver_), captured_(parent->captured_), parent_(parent) {
+    : receiver_(parent->receiver_),
+      captured_(parent->captured_),
+      wary_of_(parent->wary_of_),
+      parent_(parent) {
   outlets_.errors = parent->outlets_.errors.inherit();
   outlets_.access = parent->outlets_.access.inherit();
 }
@@ -123,7 +127,7 @@ Result<Sink> sink_for(const Places& places, LogKind kind,
   const int standard = is_error ? 2 : 1;
   if (place == "-") return Sink::standard(standard);
   if (place.empty()) return Sink();
-  return Sink::file(place);
+  return Sink::file(place, places.wary_of);
 }
 
 Status Process::open(const Places& places, Level level, Format format) {
@@ -131,7 +135,7 @@ Status Process::open(const Places& places, Level level, Format format) {
   Result<Sink> errors = sink_for(places, LogKind::Error, receiver);
   if (!errors) return errors.error();
   const bool captures = places.capture && places.errors != "-";
-  Result<Fd> captured = captures ? open_captured(places.errors) : Result<Fd>(Fd());
+  Result<Fd> captured = captures ? open_captured(places.errors, places.wary_of) : Result<Fd>(Fd());
   if (!captured) return captured.error();
   Result<Sink> access = sink_for(places, LogKind::Access, receiver);
   if (!access) return access.error();
@@ -155,6 +159,7 @@ Status Process::open(const Places& places, Level level, Format format) {
   }
   receiver_ = receiver;
   captured_ = captures ? places.errors : "";
+  wary_of_ = places.wary_of;
   access_on.store(outlets_.access.on());
   lowest_wanted.store(level, std::memory_order_relaxed);
   choose_format(format, std::min(LogRing::kLongestRecord, outlets_.errors.batch_bytes()));
@@ -163,7 +168,7 @@ Status Process::open(const Places& places, Level level, Format format) {
 
 void Process::reopen() {
   if (!captured_.empty()) {
-    if (Result<Fd> file = open_captured(captured_))
+    if (Result<Fd> file = open_captured(captured_, wary_of_))
       redirect_output(file.value());  // else as it was
   }
   Writer writer = Writer::NobodyAnyMore;

@@ -19,6 +19,7 @@
 #pragma once
 
 #include <fmt/core.h>
+#include <sys/types.h>
 
 #include <atomic>
 #include <cstdint>
@@ -54,6 +55,7 @@ struct Places {
   std::string access;        // "-" is stdout, empty is off
   bool capture = false;      // standard output and error go to the file of `errors`, if it is one
   std::shared_ptr<const Receiver> receiver = nullptr;  // takes all lines instead of the two
+  std::optional<uid_t> wary_of = std::nullopt;  // whose links do not lead to a file: a worker's
   bool operator==(const Places&) const = default;
 };
 

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "core/log/output_capture.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
 
+#include "core/log/log_file.h"
+
 namespace winghorn::log {
 
-Result<Fd> open_captured(const std::string& path) {
-  Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666));
+Result<Fd> open_captured(const std::string& path, std::optional<uid_t> wary_of) {
+  Fd file = open_log_file(path, 0, wary_of);
   if (!file) return Failure{"open " + path, errno};
   return file;
 }

@@ -5,6 +5,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <sys/types.h>
+
+#include <optional>
 #include <string>
 
 #include "core/base/fd.h"
@@ -12,8 +15,8 @@
 
 namespace winghorn::log {
 
-// To be appended to.
-Result<Fd> open_captured(const std::string& path);
+// To be appended to; `wary_of` as open_log_file() has it.
+Result<Fd> open_captured(const std::string& path, std::optional<uid_t> wary_of);
 // Descriptors 1 and 2 are that file.
 void redirect_output(const Fd& file);
 

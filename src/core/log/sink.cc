@@ -11,6 +11,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <utility>
+
+#include "core/log/log_file.h"
 
 namespace winghorn::log {
 namespace {
@@ -43,10 +46,10 @@ std::string as_python_exception(int code) {
 }
 
 // O_NONBLOCK does nothing to a regular file; without it a fifo that nobody reads would hold up the start.
-int open_for_appending(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | kFlags, 0666);
+Fd open_for_appending(const std::string& path, std::optional<uid_t> wary_of) {
+  Fd file = open_log_file(path, O_NONBLOCK, wary_of);
   // A fifo without a reader: being its reader too, we wait for none and lose lines only when it is full.
-  return fd < 0 && errno == ENXIO ? ::open(path.c_str(), O_RDWR | kFlags) : fd;
+  return !file && errno == ENXIO ? Fd(::open(path.c_str(), O_RDWR | kFlags)) : std::move(file);
 }
 
 std::string text_from(int fd, std::uint64_t place) {
@@ -68,9 +71,10 @@ Sink Sink::standard(int descriptor) {
   return sink;
 }
 
-Result<Sink> Sink::file(const std::string& path) {
+Result<Sink> Sink::file(const std::string& path, std::optional<uid_t> wary_of) {
   Sink sink;
   sink.path_ = path;
+  sink.wary_of_ = wary_of;
   Status opened = sink.reopen();
   if (!opened) return opened.error();
   return sink;
@@ -92,6 +96,7 @@ Sink Sink::inherit() {
   sink.fd_ = fd_;
   sink.standard_ = standard_;
   sink.path_ = path_;
+  sink.wary_of_ = wary_of_;
   sink.way_ = way_;
   sink.batch_bytes_ = batch_bytes_;
   sink.device_ = device_;
@@ -105,13 +110,13 @@ Status Sink::reopen() {
     return Nothing{};
   }
   if (!path_.empty()) {
-    const int fd = open_for_appending(path_);
-    if (fd < 0) {
+    Fd file = open_for_appending(path_, wary_of_);
+    if (!file) {
       return Failure{
           fmt::format("Error: '{}' isn't writable [{}]", path_, as_python_exception(errno))};
     }
-    owned_.reset(fd);
-    fd_ = fd;
+    owned_ = std::move(file);
+    fd_ = owned_.get();
   } else if (standard_ >= 0) {
     fd_ = standard_;
     owned_.reset();

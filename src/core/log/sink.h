@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/base/bytes.h"
@@ -28,7 +29,7 @@ class Sink {
  public:
   Sink() = default;  // off: takes everything, writes nothing
   static Sink standard(int descriptor);
-  static Result<Sink> file(const std::string& path);
+  static Result<Sink> file(const std::string& path, std::optional<uid_t> wary_of = std::nullopt);
   static Sink to(std::shared_ptr<const Receiver> receiver, LogKind kind);
   // For a forked process: takes the place over, without the other's unfinished business.
   Sink inherit();
@@ -70,9 +71,10 @@ class Sink {
   void lose(Bytes lines);
 
   Fd owned_;
-  int fd_ = -1;        // what is written to
-  int standard_ = -1;  // of a standard stream
-  std::string path_;   // of a file
+  int fd_ = -1;                   // what is written to
+  int standard_ = -1;             // of a standard stream
+  std::string path_;              // of a file
+  std::optional<uid_t> wary_of_;  // as open_log_file() has it
   std::shared_ptr<const Receiver> receiver_;
   LogKind kind_ = LogKind::Error;  // that the receiver is told
   Way way_ = Way::Plain;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "python/module/serving.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <optional>
@@ -69,6 +71,7 @@ supervisor::ArbiterSettings arbiter_settings(const nb::object& server,
   made.graceful_timeout = settings.graceful_timeout;
   made.worker_class = settings.worker_class_name;
   made.log = {settings.errorlog, settings.accesslog.value_or(""), settings.capture_output};
+  if (made.identity.user != ::geteuid()) made.log.wary_of = made.identity.user;
   if (settings.logs_by_python) made.log.receiver = log_receiver(generation.attr("python_log"));
   made.access_format = access_format_from(settings, python_logger_of(generation));
   made.log_level = log::level_named(settings.loglevel).value_or(log::Level::Info);
