@@ -103,11 +103,7 @@ Result<pid_t> Arbiter::fork_from_zygote(const WorkerRecord& worker, const Lifeli
   const auto zygote = zygotes_.find(worker.generation);
   Result<pid_t> pid = zygote->second.fork({worker.seat, worker.number, age_, rotations_},
                                           lifeline.worker_end.get(), kZygotesPatience);
-  if (pid) {
-    say_order(lifeline.arbiter_end.get(), Order::Begin);
-  } else {
-    zygotes_.erase(zygote);  // of one that cannot fork, nothing more is to be expected
-  }
+  if (pid) say_order(lifeline.arbiter_end.get(), Order::Begin);
   return pid;
 }
 

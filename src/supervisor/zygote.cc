@@ -21,9 +21,6 @@
 namespace winghorn::supervisor {
 namespace {
 
-// How long a zygote without a free descriptor waits for one.
-constexpr Millis kOutOfDescriptors{50};
-
 // To the arbiter: the import is done, or (with its pid; 0: there could be none) a worker was forked.
 struct Word {
   enum class Kind : std::uint32_t { Imported, Forked };
@@ -47,6 +44,15 @@ std::optional<Word> next_word(int end) {
     got = ::recv(end, &word, sizeof word, MSG_DONTWAIT);
   } while (got < 0 && errno == EINTR);
   return got == sizeof word ? std::optional(word) : std::nullopt;
+}
+
+// An order gets its answer without a descriptor free, too; the kernel drops the one that came with it. False: the
+// arbiter has let go.
+bool refuse(int end) {
+  ForkOrder order;
+  const ssize_t got = ::recv(end, &order, sizeof order, MSG_DONTWAIT);
+  if (got > 0) say(end, {Word::Kind::Forked, 0, EMFILE});
+  return got != 0;
 }
 
 bool wait_readable(int end, Millis patience) {
@@ -130,10 +136,14 @@ Zygote::Zygote(Zygote&& other) noexcept
       born_(other.born_),
       ready_(other.ready_) {}
 
+// It serves nobody and keeps nothing: there is nothing that it could finish.
+void Zygote::kill() const {
+  if (pid_ > 0) ::kill(pid_, SIGKILL);
+}
+
 void Zygote::finish() {
   if (pid_ <= 0) return;
-  // It serves nobody and keeps nothing: there is nothing that it could finish.
-  ::kill(pid_, SIGKILL);
+  kill();
   wait_for(std::exchange(pid_, 0));
 }
 
@@ -147,16 +157,24 @@ Result<pid_t> Zygote::fork(const ForkOrder& order, int lifeline, Millis patience
   ForkOrder said = order;
   std::array<iovec, 1> bytes{iovec{&said, sizeof said}};
   const std::array<int, 1> descriptors{lifeline};
-  if (!end_.send(bytes, descriptors)) return Failure{"ask the zygote for a worker", errno};
+  if (!end_.send(bytes, descriptors)) {
+    const int refused = errno;
+    if (refused == EPIPE || refused == ECONNRESET) kill();
+    return Failure{"ask the zygote for a worker", refused};
+  }
   const Instant until = now() + patience;
   for (Millis left = patience; left > Millis(0); left = std::chrono::ceil<Millis>(until - now())) {
     if (!wait_readable(fd(), left)) break;
     const auto word = next_word(fd());
-    if (!word) return Failure{"the zygote has ended", 0};
+    if (!word) {
+      kill();
+      return Failure{"the zygote has ended", 0};
+    }
     if (word->kind != Word::Kind::Forked) continue;
     if (word->worker <= 0) return Failure{"fork", word->error};
     return word->worker;
   }
+  kill();
   return Failure{"the zygote does not answer", 0};
 }
 
@@ -171,10 +189,15 @@ std::optional<Assignment> serve_forks(Fd end, pid_t arbiter, std::uint32_t rotat
     const bool is_readable = wait_readable(orders.receiving_end(), Millis(-1));
     call(hooks.after_wait);
     if (!is_readable) continue;
-    if (orders.receive(message) != FdChannel::Received::Message) {
-      ::poll(nullptr, 0, static_cast<int>(kOutOfDescriptors.count()));
+    const FdChannel::Received received = orders.receive(message);
+    if (received == FdChannel::Received::OutOfResource) {
+      if (!refuse(orders.receiving_end())) return std::nullopt;
       continue;
     }
+    if (received == FdChannel::Received::Lost) {
+      say(orders.receiving_end(), {Word::Kind::Forked, 0, EMFILE});
+    }
+    if (received != FdChannel::Received::Message) continue;
     if (message.bytes.empty()) return std::nullopt;  // the arbiter has let go
     Assignment assignment;
     if (message.bytes.size() != sizeof assignment.order) continue;

@@ -45,13 +45,15 @@ class Zygote {
   int fd() const { return end_.sending_end(); }
   bool is_ready() const { return ready_; }
   void hear();
-  // The worker's pid. `lifeline` stays the caller's.
+  // The worker's pid. `lifeline` stays the caller's. A zygote that has let go of its end or does not answer within
+  // `patience` is killed, and is then reaped as any other; one that just cannot fork now stays.
   Result<pid_t> fork(const ForkOrder& order, int lifeline, Millis patience);
 
   // It has been reaped, or this process is not the arbiter any more.
   void forget() { pid_ = 0; }
 
  private:
+  void kill() const;
   void finish();
 
   pid_t pid_;

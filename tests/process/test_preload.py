@@ -304,6 +304,7 @@ def test_worker_that_the_arbiter_does_not_know_does_nothing(serve: Serve, folder
     )
     server = serve("app:app", "--preload", cwd=folder, ready=False)
     server.wait_for_log("Can't start a worker \\(the zygote has ended\\)", count=2)
+    server.wait_for_log(r"Zygote \(pid:\d+\) was ended by SIGKILL")
     assert server.log.matches("Booting worker") == []
     (folder / "app.py").write_text(APP)
     server.signal(signal.SIGHUP)

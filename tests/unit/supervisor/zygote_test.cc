@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,7 +33,7 @@ class ZygoteTest : public testing::Test {
   ~ZygoteTest() override { ::prctl(PR_SET_CHILD_SUBREAPER, 0); }
 
   // `before`: in the zygote, instead of an import; what it returns is the zygote's end unless it is 0.
-  static Zygote start(const std::function<int()>& before, ForkHooks hooks = {}) {
+  static Zygote start(const std::function<int()>& before, const ForkHooks& hooks = {}) {
     Lifeline line = std::move(make_lifeline()).value();
     const pid_t self = ::getpid();
     const pid_t pid = ::fork();
@@ -156,6 +157,29 @@ TEST_F(ZygoteTest, OneThatDoesNotImportIsNeverReady) {
   zygote.hear();
   EXPECT_FALSE(zygote.is_ready());
   zygote.forget();
+}
+
+TEST_F(ZygoteTest, OneThatCannotForkNowMayDoSoLater) {
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  ForkHooks hooks;
+  hooks.about_to_fork = [limit](unsigned age) {
+    const rlimit narrow{3, limit.rlim_max};
+    if (age == 1) ::setrlimit(RLIMIT_NOFILE, &narrow);
+  };
+  Zygote zygote = start([] { return 0; }, hooks);
+  await_import(zygote);
+  const Lifeline line = std::move(make_lifeline()).value();
+  // The first has no pipe to fork with, the second not even a place for its lifeline.
+  for (const std::uint32_t age : {1U, 2U}) {
+    const Result<pid_t> refused = zygote.fork({1, 1, age}, line.worker_end.get(), kPatience);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, EMFILE);
+  }
+  ASSERT_EQ(::prlimit(zygote.pid(), RLIMIT_NOFILE, &limit, nullptr), 0);
+  const Result<pid_t> worker = zygote.fork({1, 1, 3}, line.worker_end.get(), kPatience);
+  ASSERT_TRUE(worker);
+  EXPECT_EQ(exit_code_of(worker.value()), 1);
 }
 
 TEST_F(ZygoteTest, OneThatHasEndedForksNobody) {
