@@ -2,7 +2,7 @@
 """pre_request and post_request, and the request and response that they receive.
 
 Made from the environ, and only when one of the two hooks is set. They show what has happened:
-changing them changes nothing.
+changing them changes nothing, but for Request.force_close().
 """
 
 from __future__ import annotations
@@ -36,11 +36,22 @@ class Request:
         self.body = environ.get("wsgi.input")  # not in what is logged of a request
         self.remote_addr = (environ.get("REMOTE_ADDR", ""), environ.get("REMOTE_PORT", ""))
         self.peer_addr = self.remote_addr
+        self.trailers: Headers = []  # the body is not read yet
+        self.must_close = False
 
     @cached_property
     def path(self) -> str:
         """The target's path, as it was received."""
-        return self.uri.partition("?")[0]
+        target = self.uri.partition("#")[0].partition("?")[0]
+        if target.startswith("/") or "://" not in target:
+            return target
+        _, slash, path = target.partition("://")[2].partition("/")
+        return slash + path
+
+    @cached_property
+    def fragment(self) -> str:
+        """What stands behind a # in the target, which no client should send."""
+        return self.uri.partition("#")[2]
 
     @cached_property
     def version(self) -> tuple[int, ...]:
@@ -58,6 +69,33 @@ class Request:
                 found.append((key[5:].replace("_", "-"), value))
         return found
 
+    @cached_property
+    def proxy_protocol_info(self) -> dict[str, Any] | None:
+        """What a PROXY header has said of the two ends; None without one."""
+        environ = self._environ
+        if "PROXY_PROTOCOL" not in environ:
+            return None
+        return {
+            "proxy_protocol": environ["PROXY_PROTOCOL"],
+            "client_addr": self.remote_addr[0],
+            "client_port": int(self.remote_addr[1]),
+            "proxy_addr": environ["PROXY_ADDR"],
+            "proxy_port": int(environ["PROXY_PORT"]),
+        }
+
+    def force_close(self) -> None:
+        """In pre_request: have the connection closed behind the answer."""
+        self.must_close = True
+
+    def should_close(self) -> bool:
+        """Whether the connection ends with this request, as far as the client and hooks go."""
+        if self.must_close:
+            return True
+        asked = self._environ.get("HTTP_CONNECTION", "").lower().strip(" \t")
+        if asked in {"close", "keep-alive"}:
+            return bool(asked == "close")
+        return self.version <= (1, 0)
+
 
 class Response:
     """What was answered, as hooks see it; `status` is None if the application gave none."""
@@ -69,6 +107,12 @@ class Response:
         self.headers = headers
         self.sent = sent
         self.headers_sent = status is not None
+
+    @cached_property
+    def response_length(self) -> int | None:
+        """The Content-Length that the application gave, if it gave one."""
+        given = [value for name, value in self.headers if name.lower() == "content-length"]
+        return int(given[-1]) if given else None
 
     @property
     def status_code(self) -> int | None:

@@ -355,6 +355,38 @@ def test_what_is_served(serve: Serve, folder: Path, more: list[str]) -> None:
     assert ask(server.address, GET).status == 200
 
 
+REQUESTS = """
+def pre_request(worker, req):
+    if req.query == "close":
+        req.force_close()
+    words = [req.path, req.fragment, req.version, req.trailers, req.should_close()]
+    worker.log.info("before: %s", words)
+    worker.log.info("by proxy: %s", req.proxy_protocol_info)
+
+def post_request(worker, req, environ, resp):
+    worker.log.info("after: %s %s", resp.status_code, resp.response_length)
+"""
+
+
+def test_what_is_said_of_requests(serve: Serve, folder: Path) -> None:
+    """The parts of the target, what a proxy has said, and that the connection is to be closed."""
+    (folder / "winghorn.conf.py").write_text(REQUESTS)
+    server = serve("trouble:app", "--proxy-protocol", "v1", cwd=folder)
+    proxied = "PROXY TCP4 192.0.2.7 192.0.2.8 4000 80\r\n"
+    with server.client() as client:
+        client.send(f"{proxied}GET http://test/hello?a#b HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert client.read_response().get("Connection") == "keep-alive"
+        server.wait_for_log(r"before: \['/hello', 'b', \(1, 1\), \[\], False\]$")
+        server.wait_for_log(r"by proxy: {'proxy_protocol': 'TCP4', 'client_addr': '192.0.2.7', ")
+        server.wait_for_log(r"after: 200 \d+$")
+        client.send("GET /hello?close HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert client.read_response().get("Connection") == "close"
+        assert client.closed_cleanly()
+    old = "GET /hello HTTP/1.0\r\nHost: test\r\n\r\n"
+    assert ask(server.address, proxied + old).status == 200
+    server.wait_for_log(r"before: \['/hello', '', \(1, 0\), \[\], True\]$")
+
+
 def test_sockets_of_a_worker_that_has_its_own(serve: Serve, folder: Path) -> None:
     """With reuse_port worker.sockets are the worker's; the arbiter listens at none."""
     (folder / "winghorn.conf.py").write_text(

@@ -41,6 +41,7 @@
   X(get, "GET")                                          \
   X(http_1_1, "HTTP/1.1")                                \
   X(http, "http")                                        \
+  X(must_close, "must_close")                            \
   X(status, "status")                                    \
   X(headers, "headers")                                  \
   X(exc_info, "exc_info")                                \

@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "core/net/listener.h"
+#include "supervisor/worker_place.h"
 
 namespace winghorn {
 

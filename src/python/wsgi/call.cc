@@ -27,7 +27,7 @@ void Call::begin(Exchange& exchange, Slot& slot, gil::SlotThread& thread) {
   slot_ = &slot;
   thread_ = &thread;
   head_state_ = HeadState::Missing;
-  ended_ = bodiless_ = surplus_ = socket_taken_ = false;
+  ended_ = bodiless_ = surplus_ = socket_taken_ = must_close_ = false;
   status_ = 0;
   length_.reset();
   written_ = 0;
@@ -40,6 +40,7 @@ void Call::end() {
 
 void Call::give_head(ReplyHead head) {
   head_ = std::move(head);
+  if (must_close_) head_.add("Connection", "close");
   head_state_ = HeadState::Given;
   status_ = head_.status();
   bodiless_ = head_is_bodiless();

@@ -62,6 +62,8 @@ class Call {
     status_object_.reset();
     headers_object_.reset();
   }
+  // A hook wants the connection closed behind the answer.
+  void set_must_close(bool must_close) { must_close_ = must_close; }
   PyObject* status_object() const { return status_object_.get(); }
   PyObject* headers_object() const { return headers_object_.get(); }
   std::uint64_t written() const { return written_; }
@@ -117,6 +119,7 @@ class Call {
   bool bodiless_ = false;
   bool surplus_ = false;  // the application gave bytes that nobody may get
   bool socket_taken_ = false;
+  bool must_close_ = false;
   int status_ = 0;
   std::optional<std::uint64_t> length_;
   std::uint64_t written_ = 0;

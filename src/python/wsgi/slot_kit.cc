@@ -85,6 +85,10 @@ void SlotKit::run_between_hooks(const Gil& gil, PyObject* environ) {
   PyObject* const hooks = call_.config().request_hooks;
   const Ref request = Ref::steal(PyObject_CallMethodOneArg(hooks, n.before, environ));
   if (!request) return answer_failure(gil, call_);
+  const Ref must_close = Ref::steal(PyObject_GetAttr(request.get(), n.must_close));
+  const int is_true = must_close ? PyObject_IsTrue(must_close.get()) : -1;
+  if (is_true < 0) return answer_failure(gil, call_);
+  call_.set_must_close(is_true == 1);
   call_application(gil, environ);
   call_.slot().published(call_.exchange());
   PyObject* const status = call_.status_object() != nullptr ? call_.status_object() : Py_None;

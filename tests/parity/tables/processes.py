@@ -232,6 +232,11 @@ def _hooks() -> list[Scenario]:
         run("hooks: server.LISTENERS", "4", UP, file=LISTENERS, compare=("exit", "trace")),
         run("hooks: cfg", "4", UP, file=CFG, compare=("exit", "trace")),
         run("hooks: log", "4", UP, file=LOG_HOOK),
+        run("hooks: what a server says of itself", "4", UP, file=SERVER_SAYS, compare=("exit", "trace")),
+        run("hooks: what a worker says of itself", "4", UP, file=WORKER_SAYS, compare=("exit", "trace")),
+        run("hooks: what a request says of itself", "4", UP, Get("/empty?a=1#b"), Get("/no_read"), Get("/no/such?x=%20y"), file=REQUEST_SAYS, compare=("exit", "trace")),
+        run("hooks: number of workers", "4", WaitFile("trace", "counted"), WaitWorkers(3, 3), file=COUNTED, compare=("exit", "trace")),
+        run("hooks: a request that is to close", "4", UP, GET, file="def pre_request(worker, req): req.force_close()\n"),
     ]  # fmt: skip
 
 
@@ -253,6 +258,63 @@ def when_ready(server):
             seen.append(str(error))
     with open("trace", "a") as file:
         file.write("\\n".join(map(str, seen)))
+"""
+SERVER_SAYS = """
+def when_ready(server):
+    seen = [server.app.app_uri, server.worker_class.__name__, server.reexec_pid, server.master_pid]
+    seen += [server.master_name, server.timeout, server.proc_name, server.num_workers]
+    seen += [server.pidfile, server.systemd, server.worker_age, server.WORKERS, len(server.LISTENERS)]
+    seen += [server.WORKER_BOOT_ERROR, server.APP_LOAD_ERROR, server.START_CTX["cwd"]]
+    seen += [server.cfg.workers, server.app.cfg.workers]
+    with open("trace", "a") as file:
+        file.write("\\n".join(map(str, seen)))
+"""
+WORKER_SAYS = """
+import os, sys
+
+def told(worker):
+    seen = [worker.age, worker.alive, worker.booted, worker.aborted, worker.nr, worker.timeout]
+    seen += [worker.max_requests == sys.maxsize, worker.ppid == os.getppid(), worker.pid == os.getpid()]
+    seen += [len(worker.sockets), str(worker), worker.cfg.workers]
+    return seen
+
+def pre_fork(server, worker):
+    with open("trace", "a") as file:
+        file.write(f"{worker.age} {worker.booted} {worker.nr} {worker.pid} {len(worker.sockets)}\\n")
+
+def post_fork(server, worker):
+    with open("trace", "a") as file:
+        print(*told(worker), worker.app is server.app, file=file)
+
+ready = post_worker_init
+
+def post_worker_init(worker):
+    ready(worker)
+    worker.notify()
+    worker.tmp.notify()
+    with open("trace", "a") as file:
+        print(*told(worker), worker.app.callable is worker.wsgi is worker.app.wsgi(), file=file)
+"""
+REQUEST_SAYS = """
+def pre_request(worker, req):
+    seen = [req.method, req.uri, req.path, req.query, req.fragment, req.version, sorted(req.headers)]
+    seen += [req.trailers, req.scheme, req.remote_addr[0], req.peer_addr[0], req.req_number]
+    seen += [req.must_close, req.should_close(), req.proxy_protocol_info, worker.nr]
+    with open("trace", "a") as file:
+        print(*seen, sep="\\n", file=file)
+
+def post_request(worker, req, environ, resp):
+    seen = [resp.status, resp.status_code, resp.headers_sent, resp.sent, resp.response_length]
+    seen += [resp.req is req, worker.nr]
+    with open("trace", "a") as file:
+        print(*seen, sep="\\n", file=file)
+"""
+COUNTED = """
+def when_ready(server):
+    server.num_workers = 3
+def nworkers_changed(server, new, old):
+    with open("trace", "a") as file:
+        print("counted", new, old, file=file)
 """
 LOG_HOOK = """
 def when_ready(server):
