@@ -73,8 +73,8 @@ class Client {
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected_ =
-        ::connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    connected_ = socket_ && ::connect(socket_.get(), reinterpret_cast<sockaddr*>(&address),
+                                      sizeof address) == 0;
   }
 
   bool connected() const { return connected_; }
@@ -224,8 +224,16 @@ class EngineTest : public ::testing::Test {
   }
   void TearDown() override { stop(); }
 
-  // For death tests, in whose child leave() does not end the process: says how the child did, and goes.
-  [[noreturn]] static void report() { ::_exit(::testing::Test::HasFailure() ? 1 : 0); }
+  // For death tests, in whose child leave() does not end the process: says how the child did, and goes. What it has
+  // found wrong is seen only on standard error.
+  [[noreturn]] static void report() {
+    const auto& found = *::testing::UnitTest::GetInstance()->current_test_info()->result();
+    for (int i = 0; i < found.total_part_count(); ++i) {
+      const auto& part = found.GetTestPartResult(i);
+      if (part.failed()) std::fprintf(stderr, "line %d: %s\n", part.line_number(), part.message());
+    }
+    ::_exit(::testing::Test::HasFailure() ? 1 : 0);
+  }
 
   Client client(std::size_t listener = 0) { return Client(ports_[listener]); }
   bool connects() { return client().connected(); }
