@@ -70,7 +70,7 @@ bench:
 	@$(PYTHON_IN_VENV) bench/parser.py
 
 parity:
-	@tools/setup serve
+	@tools/setup parity
 	@tools/build _core
 	@$(PYTHON_IN_VENV) -m tests.parity
 
