@@ -27,13 +27,15 @@ class MissingProduct(Exception):
 class Product:
     """A program under comparison. `command` starts it, `python` has it as a package.
 
-    `serving`: options to switch off, when it serves, what the other one cannot do yet.
+    `serving`: options to switch off, when it serves, what the other one cannot do yet. `threads`:
+    so many has a worker that serves, at least.
     """
 
     name: str
     command: tuple[str, ...]
     python: str
     serving: tuple[str, ...] = ()
+    threads: int = 1
 
     def named(self, text: str) -> str:
         """`text` of a scenario, with this program's name in it."""
@@ -54,7 +56,8 @@ def winghorn() -> Product:
     script = Path(sys.executable).parent / "winghorn"
     if not script.exists():
         raise MissingProduct(f"{script} is not there: tools/setup makes it")
-    return Product("winghorn", (str(script),), sys.executable)
+    # The main thread, the watchdog and the log.
+    return Product("winghorn", (str(script),), sys.executable, threads=3)
 
 
 def gunicorn(say: Callable[[str], None]) -> Product:

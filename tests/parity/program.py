@@ -39,6 +39,7 @@ class Program:
         descriptors: Sequence[int] = (),
     ) -> None:
         self._folder = folder
+        self._threads_of_worker = product.threads
         self._files = [(folder.parent / name).open("wb") for name in ("stdout", "stderr")]
         self._seen: set[int] = set()
         self._port = 0
@@ -181,7 +182,9 @@ class Program:
 
         def settled() -> bool:
             assert self.running(), f"it has ended; it said:\n{self.err}"
-            return len(self.workers()) == living and self.ready() >= ready
+            found = self.workers()
+            serve = all(processes.threads(pid) >= self._threads_of_worker for pid in found)
+            return len(found) == living and serve and self.ready() >= ready
 
         wait_until(
             settled,
