@@ -9,6 +9,7 @@ the server goes on. A worker has a copy of all this from the moment it was forke
 from __future__ import annotations
 
 import logging
+import operator
 import os
 import signal
 import sys
@@ -69,6 +70,10 @@ SOCKET_VARIABLES = (
     *("GUNICORN_PID", "GUNICORN_FD", "WINGHORN_LISTENERS"),
     *("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"),
 )
+
+
+# What a hook may want; how many there can be is less, and the arbiter says so.
+MOST_WORKERS = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,8 @@ class Server:
 
     @num_workers.setter
     def num_workers(self, count: int) -> None:
-        if count < 0:
+        count = operator.index(count)
+        if not 0 <= count <= MOST_WORKERS:
             raise ValueError(f"{count} workers cannot be wanted")
         before, self._num_workers, self._wanted = self._num_workers, count, count
         self._run("nworkers_changed", self, count, before)

@@ -420,12 +420,17 @@ def when_ready(server):
 
 @pytest.mark.parametrize(
     ("count", "said"),
-    [("-1", "-1 workers cannot be wanted"), ("100000", "A hook wants 100000 workers: there are ")],
+    [
+        ("-1", "-1 workers cannot be wanted"),
+        ("2**31", "2147483648 workers cannot be wanted"),
+        ("2.5", "'float' object cannot be interpreted as an integer"),
+        ("100000", "A hook wants 100000 workers: there are "),
+    ],
 )
 def test_number_of_workers_that_cannot_be(
     serve: Serve, folder: Path, count: str, said: str
 ) -> None:
-    """A negative number is an exception in the hook; too large a one is cut, and both are said."""
+    """What is no number of workers is an exception in the hook; too many are cut, and said."""
     (folder / "winghorn.conf.py").write_text(
         f"def on_reload(server):\n    server.num_workers = {count}\n"
     )
