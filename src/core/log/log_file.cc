@@ -9,7 +9,7 @@
 namespace winghorn::log {
 
 Fd open_log_file(const std::string& path, int flags, std::optional<uid_t> wary_of) {
-  const int wanted = flags | O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY;
+  const int wanted = flags | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY;
   if (wary_of) {
     Fd file(::open(path.c_str(), wanted | O_NOFOLLOW, 0666));
     if (file || errno != ELOOP) return file;

@@ -14,8 +14,8 @@
 
 namespace winghorn::log {
 
-// `flags` besides those for appending. None, with errno, when it cannot be opened; EPERM also when the name is a
-// link of the user `wary_of`.
+// `flags`: O_WRONLY or O_RDWR, and what there is besides appending. None, with errno, when it cannot be opened; EPERM
+// also when the name is a link of the user `wary_of`.
 Fd open_log_file(const std::string& path, int flags, std::optional<uid_t> wary_of);
 
 }  // namespace winghorn::log

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/log/output_capture.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,7 +11,7 @@
 namespace winghorn::log {
 
 Result<Fd> open_captured(const std::string& path, std::optional<uid_t> wary_of) {
-  Fd file = open_log_file(path, 0, wary_of);
+  Fd file = open_log_file(path, O_WRONLY, wary_of);
   if (!file) return Failure{"open " + path, errno};
   return file;
 }

@@ -47,9 +47,10 @@ std::string as_python_exception(int code) {
 
 // O_NONBLOCK does nothing to a regular file; without it a fifo that nobody reads would hold up the start.
 Fd open_for_appending(const std::string& path, std::optional<uid_t> wary_of) {
-  Fd file = open_log_file(path, O_NONBLOCK, wary_of);
+  Fd file = open_log_file(path, O_WRONLY | O_NONBLOCK, wary_of);
   // A fifo without a reader: being its reader too, we wait for none and lose lines only when it is full.
-  return !file && errno == ENXIO ? Fd(::open(path.c_str(), O_RDWR | kFlags)) : std::move(file);
+  if (!file && errno == ENXIO) return open_log_file(path, O_RDWR | O_NONBLOCK, wary_of);
+  return file;
 }
 
 std::string text_from(int fd, std::uint64_t place) {
